@@ -1,0 +1,65 @@
+"""The words of a network: what one node can do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from graphdiff.errors import GraphError
+from graphdiff.ops import elementwise, indexing, linalg, reduction, shaping, sources
+from graphdiff.ops.op import Op
+
+OPS: Mapping[str, Op] = MappingProxyType(
+    {
+        op.name: op
+        for op in (
+            *sources.OPS,
+            *elementwise.OPS,
+            *reduction.OPS,
+            *linalg.OPS,
+            *shaping.OPS,
+            *indexing.OPS,
+        )
+    }
+)
+
+# Other names of the same ops: NumPy's and customary ones.
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "absolute": "abs",
+        "true_divide": "divide",
+        "amax": "max",
+        "amin": "min",
+        "invert": "logical_not",
+        "bitwise_and": "logical_and",
+        "bitwise_or": "logical_or",
+        "hardtanh": "hard_tanh",
+    }
+)
+
+
+def find(name: object) -> Op:
+    """The op of a name.
+
+    Raises
+    ------
+    GraphError
+        If there is none; the message offers the near ones.
+
+    Examples
+    --------
+    >>> find("tanh")
+    <op tanh(z)>
+    >>> find("mul")
+    Traceback (most recent call last):
+    graphdiff.errors.GraphError: there is no op 'mul'
+      try: did you mean 'multiply' or 'matmul'?
+    """
+    if isinstance(name, str):
+        op = OPS.get(ALIASES.get(name, name))
+        if op is not None:
+            return op
+    near = difflib.get_close_matches(str(name), [*OPS, *ALIASES], n=3, cutoff=0.5)
+    hint = "did you mean " + " or ".join(map(repr, near)) + "?" if near else None
+    raise GraphError(f"there is no op {name!r}", expected=None if near else ", ".join(OPS), hint=hint)

@@ -1,0 +1,306 @@
+"""Element-wise ops: each is one sympy expression; its derivative follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader
+import numpy as np
+
+from graphdiff.errors import DTypeError
+from graphdiff.ops import kernels
+from graphdiff.ops.derive import Expression, derivative_rule
+from graphdiff.ops.notation import (
+    ADD,
+    AND,
+    ATOM,
+    MULTIPLY,
+    OR,
+    POWER,
+    Form,
+    Site,
+    Written,
+    call,
+    comparison,
+    infix,
+    power_code,
+    prefix,
+    superscript,
+)
+from graphdiff.ops.op import REQUIRED, Op, Rule
+from graphdiff.ops.spec import DTYPES, Spec, broadcast, dtype_of, promote
+
+if TYPE_CHECKING:
+    import sympy
+else:
+    sympy = lazy_loader.load("sympy")
+
+
+@lru_cache(maxsize=1024)
+def _result_dtype(name: str, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
+    """The dtype that NumPy's ufunc of that name gives; floats for functions NumPy lacks."""
+    ufunc = getattr(np, name, None)
+    if isinstance(ufunc, np.ufunc):
+        try:
+            dtype = ufunc.resolve_dtypes((*dtypes, None))[-1]  # type: ignore[arg-type]
+        except TypeError as error:
+            taken = " and ".join(map(str, dtypes))
+            raise DTypeError(f"np.{name} does not take {taken}", hint="use astype") from error
+    else:
+        dtype = promote(*dtypes)
+        dtype = dtype if dtype.kind == "f" else np.dtype("float64")
+    if dtype.name not in DTYPES:
+        hint = f"np.{name} gives {dtype} here: convert with astype(np.float64) first"
+        raise DTypeError("dtype not supported", expected=" or ".join(DTYPES), hint=hint)
+    return dtype
+
+
+def _infer(name: str) -> Callable[..., Spec]:
+    def infer(*specs: Spec) -> Spec:
+        dtype = _result_dtype(name, tuple(spec.dtype for spec in specs))
+        return Spec(broadcast(*(spec.shape for spec in specs)), dtype)
+
+    return infer
+
+
+def elementwise(
+    name: str,
+    expression: Expression,
+    numpy: Form | None = None,
+    formula: Form | None = None,
+    *,
+    kernel: FunctionType | None = None,
+    saved: bool = True,
+    via: tuple[Op, Expression] | None = None,
+    singular: bool = False,
+    convention: str | None = None,
+) -> Op:
+    """An element-wise op from its sympy expression.
+
+    ``saved`` and ``via`` say how the derivative is put into code (see `derivative_rule`).
+    """
+    count = expression.__code__.co_argcount
+    operands: tuple[str, ...] = expression.__code__.co_varnames[:count]
+
+    def rule(position: int) -> Rule:
+        def product(g: Any, y: Any, *values: Any) -> Any:
+            return derivative_rule(expression, count, position, saved, via)(g, y, *values)
+
+        return product
+
+    return Op(
+        name,
+        _infer(name),
+        operands,
+        vjp=tuple(rule(position) for position in range(count)),
+        numpy=numpy or call(f"np.{name}"),
+        formula=formula or call(name),
+        kernel=kernel,
+        elementwise=True,
+        spreads=True,
+        singular=singular,
+        convention=convention,
+    )
+
+
+def predicate(name: str, numpy: Form, formula: Form, operands: tuple[str, ...]) -> Op:
+    """An element-wise op with a boolean result, through which no derivative flows."""
+    return Op(name, _infer(name), operands, numpy=numpy, formula=formula, elementwise=True)
+
+
+def _postfix(symbol: str) -> Form:
+    return lambda site: Written(site.operands[0].within(ATOM) + symbol, POWER)
+
+
+def _square_code(site: Site) -> Written:
+    operand = site.operands[0]
+    if operand.text.isidentifier():
+        return Written(f"{operand.text} * {operand.text}", MULTIPLY)
+    return Written(f"np.square({operand.text})")
+
+
+def _product_formula(site: Site) -> Written:
+    left, right = site.operands
+    scalar = left.text.replace(".", "").isdigit() or site.specs[0].ndim == 0
+    symbol = " " if scalar and not right.text[:1].isdigit() else " × "
+    return Written(f"{left.within(MULTIPLY)}{symbol}{right.within(MULTIPLY + 1)}", MULTIPLY)
+
+
+def _power_formula(site: Site) -> Written:
+    base, exponent = site.operands
+    return Written(superscript(base.within(ATOM), exponent.within(ATOM)), POWER)
+
+
+def _quotient_formula(site: Site) -> Written:
+    left, right = site.operands
+    wide = len(left.text) + len(right.text) > 8
+    symbol = " / " if wide else "/"
+    return Written(f"{left.within(MULTIPLY)}{symbol}{right.within(MULTIPLY + 1)}", MULTIPLY)
+
+
+def _absolute_formula(site: Site) -> Written:
+    return Written(f"|{site.operands[0].text}|")
+
+
+_TIES = "0 at a tie with a constant; at a tie of two values each takes half"
+
+
+def _sigmoid(z: Any) -> Any:
+    return 1 / (1 + sympy.exp(-z))
+
+
+add = elementwise("add", lambda a, b: a + b, infix("+", ADD), infix("+", ADD))
+subtract = elementwise("subtract", lambda a, b: a - b, infix("-", ADD), infix("−", ADD))
+multiply = elementwise("multiply", lambda a, b: a * b, infix("*", MULTIPLY), _product_formula)
+divide = elementwise(
+    "divide", lambda a, b: a / b, infix("/", MULTIPLY), _quotient_formula, singular=True
+)
+power = elementwise(
+    "power",
+    lambda a, b: a**b,
+    power_code,
+    _power_formula,
+    saved=False,
+    singular=True,
+    convention="by the exponent, 0 where the base is 0",
+)
+negative = elementwise("negative", lambda z: -z, prefix("-"), prefix("−"))
+square = elementwise("square", lambda z: z**2, _square_code, _postfix("²"))
+reciprocal = elementwise("reciprocal", lambda z: 1 / z, singular=True)
+exp = elementwise("exp", lambda z: sympy.exp(z))
+expm1 = elementwise("expm1", lambda z: sympy.exp(z) - 1, saved=False)
+log = elementwise("log", lambda z: sympy.log(z), singular=True)
+log1p = elementwise("log1p", lambda z: sympy.log(1 + z), singular=True)
+sqrt = elementwise(
+    "sqrt", lambda z: sympy.sqrt(z), formula=call("√"), singular=True, convention="∞ at 0"
+)
+absolute = elementwise(
+    "abs", lambda z: sympy.Abs(z), call("np.abs"), _absolute_formula, convention="0 at 0"
+)
+sign = elementwise("sign", lambda z: sympy.sign(z), convention="0 everywhere, at 0 too")
+sin = elementwise("sin", lambda z: sympy.sin(z), saved=False)
+cos = elementwise("cos", lambda z: sympy.cos(z), saved=False)
+tanh = elementwise("tanh", lambda z: sympy.tanh(z))
+sigmoid = elementwise("sigmoid", _sigmoid, call("sigmoid"), call("σ"), kernel=kernels.sigmoid)
+softplus = elementwise(
+    "softplus",
+    lambda z: sympy.log(1 + sympy.exp(z)),
+    lambda site: Written(f"np.logaddexp(0.0, {site.operands[0].text})"),
+    call("ζ"),
+    via=(sigmoid, _sigmoid),
+)
+erf = elementwise("erf", lambda z: sympy.erf(z), call("erf"), kernel=kernels.erf, saved=False)
+relu = elementwise(
+    "relu",
+    lambda z: sympy.Max(0, z),
+    lambda site: Written(f"np.maximum({site.operands[0].text}, 0.0)"),
+    lambda site: Written(f"max(0, {site.operands[0].text})"),
+    convention="0 at 0",
+)
+hard_tanh = elementwise(
+    "hard_tanh",
+    lambda z: sympy.Piecewise((-1, z < -1), (1, z > 1), (z, True)),
+    lambda site: Written(f"np.clip({site.operands[0].text}, -1.0, 1.0)"),
+    lambda site: Written(f"max(−1, min(1, {site.operands[0].text}))"),
+    convention="1 at −1 and at 1",
+)
+maximum = elementwise(
+    "maximum", lambda a, b: sympy.Max(a, b), formula=call("max"), convention=_TIES
+)
+minimum = elementwise(
+    "minimum", lambda a, b: sympy.Min(a, b), formula=call("min"), convention=_TIES
+)
+
+
+def _where_infer(condition: Spec, x: Spec, y: Spec) -> Spec:
+    if condition.dtype.kind != "b":
+        raise DTypeError("the condition is not boolean", expected="bool", got=str(condition.dtype))
+    return Spec(broadcast(condition.shape, x.shape, y.shape), promote(x.dtype, y.dtype))
+
+
+where = Op(
+    "where",
+    _where_infer,
+    ("condition", "x", "y"),
+    vjp=(
+        None,
+        lambda g, out, condition, x, y: np.where(condition, g, 0.0),
+        lambda g, out, condition, x, y: np.where(condition, 0.0, g),
+    ),
+    numpy=call("np.where"),
+    formula=call("where"),
+    elementwise=True,
+    spreads=True,
+    convention="a branch that is not taken gets exactly 0, whatever its derivative is",
+)
+
+astype = Op(
+    "astype",
+    lambda x, dtype: Spec(x.shape, dtype_of(dtype)),
+    ("x",),
+    vjp=(lambda g, y, x, dtype: g,),
+    params={"dtype": REQUIRED},
+    numpy=lambda site: Written(f"{site.operands[0].within(ATOM)}.astype({_dtype_code(site)})"),
+    formula=lambda site: Written(f"{site.params['dtype']}({site.operands[0].text})"),
+    elementwise=True,
+    spreads=True,
+)
+
+
+def _dtype_code(site: Site) -> str:
+    return "bool" if site.out.dtype.kind == "b" else f"np.{site.out.dtype}"
+
+
+_PAIR = ("a", "b")
+
+greater = predicate("greater", comparison(">"), comparison(">"), _PAIR)
+greater_equal = predicate("greater_equal", comparison(">="), comparison("≥"), _PAIR)
+less = predicate("less", comparison("<"), comparison("<"), _PAIR)
+less_equal = predicate("less_equal", comparison("<="), comparison("≤"), _PAIR)
+equal = predicate("equal", comparison("=="), comparison("="), _PAIR)
+not_equal = predicate("not_equal", comparison("!="), comparison("≠"), _PAIR)
+logical_and = predicate("logical_and", call("np.logical_and"), infix("and", AND), _PAIR)
+logical_or = predicate("logical_or", call("np.logical_or"), infix("or", OR), _PAIR)
+logical_not = predicate("logical_not", call("np.logical_not"), prefix("¬"), ("z",))
+
+OPS = (
+    add,
+    subtract,
+    multiply,
+    divide,
+    power,
+    negative,
+    square,
+    reciprocal,
+    exp,
+    expm1,
+    log,
+    log1p,
+    sqrt,
+    absolute,
+    sign,
+    sin,
+    cos,
+    tanh,
+    sigmoid,
+    softplus,
+    erf,
+    relu,
+    hard_tanh,
+    maximum,
+    minimum,
+    where,
+    astype,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    equal,
+    not_equal,
+    logical_and,
+    logical_or,
+    logical_not,
+)

@@ -1,0 +1,302 @@
+"""Slices, rows by label, and their adjoints.
+
+A basic index is kept as a tuple of plain values: an int, None for a new axis, and
+``(start, stop, step)`` for a slice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphdiff.errors import DTypeError, ShapeError
+from graphdiff.ops import kernels
+from graphdiff.ops.notation import ATOM, Site, Written, dimension_code, shape_code
+from graphdiff.ops.op import REQUIRED, Op
+from graphdiff.ops.spec import (
+    Dim,
+    Dimension,
+    Shape,
+    Spec,
+    broadcast,
+    combine,
+    normal_axis,
+    shape_of,
+    shape_text,
+)
+
+Slice = tuple[Dimension | None, Dimension | None, int | None]
+Index = tuple[int | None | Slice, ...]
+
+
+def basic_index(key: Any, ndim: int) -> Index:
+    """What stands in the brackets of ``x[...]`` as an `Index`, its ellipsis filled in.
+
+    Raises
+    ------
+    ShapeError
+        If there are more indices than axes, or an entry is not an int, a slice, None or ``...``.
+    """
+    entries = list(key) if isinstance(key, tuple) else [key]
+    taken = sum(entry is not None and entry is not Ellipsis for entry in entries)
+    if entries.count(Ellipsis) > 1:
+        raise ShapeError("an index has more than one ellipsis")
+    if taken > ndim:
+        raise ShapeError("too many indices", expected=f"at most {ndim}", got=str(taken))
+    if Ellipsis in entries:
+        at = entries.index(Ellipsis)
+        entries[at : at + 1] = [slice(None)] * (ndim - taken)
+    index: list[int | None | Slice] = []
+    for entry in entries:
+        if isinstance(entry, slice):
+            index.append((_bound(entry.start), _bound(entry.stop), _step(entry.step)))
+        elif entry is None:
+            index.append(None)
+        elif hasattr(entry, "__index__") and not isinstance(entry, bool):
+            index.append(entry.__index__())
+        else:
+            raise ShapeError(
+                f"{entry!r} is not a basic index", expected="an int, a slice, None or ..."
+            )
+    return tuple(index)
+
+
+def _bound(value: Any) -> Dimension | None:
+    return value if value is None or isinstance(value, Dim) else value.__index__()
+
+
+def _step(value: Any) -> int | None:
+    step = None if value is None else int(value.__index__())
+    if step == 0:
+        raise ShapeError("a slice has step 0")
+    return step
+
+
+def _length(size: Dimension, part: Slice) -> Dimension:
+    """The number of elements that a slice takes from a dimension."""
+    start, stop, step = part
+    if isinstance(size, int) and not isinstance(start, Dim) and not isinstance(stop, Dim):
+        return len(range(*slice(start, stop, step).indices(size)))
+    step = 1 if step is None else step
+    if step < 0:
+        if start is not None or stop is not None:
+            raise ShapeError(
+                f"a backward slice with bounds over the named dimension {size!r}",
+                hint="slice forward, then reverse with [::-1]",
+            )
+        return combine("//", size + (-step - 1), -step)
+    low = _clamp(size, 0 if start is None else start)
+    high = _clamp(size, size if stop is None else stop)
+    span = combine("max", 0, high - low)
+    return span if step == 1 else combine("//", span + (step - 1), step)
+
+
+def _clamp(size: Dimension, bound: Dimension) -> Dimension:
+    if isinstance(bound, int) and bound < 0:
+        return combine("max", 0, size + bound)
+    return combine("min", size, bound)
+
+
+def _infer_slice(x: Spec, index: Index) -> Spec:
+    shape: list[Dimension] = []
+    axis = 0
+    for entry in index:
+        if entry is None:
+            shape.append(1)
+            continue
+        size = x.shape[axis]
+        axis += 1
+        if isinstance(entry, tuple):
+            shape.append(_length(size, entry))
+        elif isinstance(size, int) and not -size <= entry < size:
+            raise ShapeError(
+                f"index {entry} is out of range", expected=f"{-size} to {size - 1}", got=str(x)
+            )
+    return Spec((*shape, *x.shape[axis:]), x.dtype)
+
+
+def index_code(index: Index) -> str:
+    """A basic index as it is typed between brackets."""
+    parts = []
+    for entry in index:
+        if not isinstance(entry, tuple):
+            parts.append(str(entry))
+            continue
+        start, stop = ("" if b is None else dimension_code(b).text for b in entry[:2])
+        wide = not all(text.lstrip("-").replace("_", "a").isalnum() for text in (start, stop) if text)
+        colon = " : " if wide and start and stop else " :" if wide and start else ": " if wide else ":"
+        step = "" if entry[2] in (None, 1) else f":{entry[2]}"
+        parts.append(f"{start}{colon}{stop}{step}")
+    return ", ".join(parts) if len(parts) != 1 or index[0] is not None else "None"
+
+
+def _infer_place(x: Spec, shape: Any, index: Index) -> Spec:
+    whole = Spec(shape_of(shape), x.dtype)
+    part = _infer_slice(whole, index)
+    if part.shape != x.shape:
+        raise ShapeError("the value does not fit its place", expected=str(part), got=str(x))
+    return whole
+
+
+def _indices_shape(x: Spec, indices: tuple[Spec, ...]) -> Shape:
+    if len(indices) > x.ndim:
+        raise ShapeError("too many indices", expected=f"at most {x.ndim}", got=str(len(indices)))
+    for index in indices:
+        if index.dtype.kind != "i":
+            raise DTypeError("an index is not an integer", expected="int64", got=str(index))
+    return (*broadcast(*(index.shape for index in indices)), *x.shape[len(indices) :])
+
+
+def _infer_gather(x: Spec, *indices: Spec) -> Spec:
+    if not indices:
+        raise ShapeError("nothing to gather by")
+    return Spec(_indices_shape(x, indices), x.dtype)
+
+
+def _infer_scatter(x: Spec, *indices: Spec, shape: Any) -> Spec:
+    whole = Spec(shape_of(shape), x.dtype)
+    if _indices_shape(whole, indices) != x.shape:
+        expected = shape_text(_indices_shape(whole, indices))
+        raise ShapeError("the value does not fit its place", expected=expected, got=str(x))
+    return whole
+
+
+def _infer_along(x: Spec, indices: Spec, axis: int) -> Spec:
+    if indices.dtype.kind != "i":
+        raise DTypeError("an index is not an integer", expected="int64", got=str(indices))
+    i = normal_axis(axis, x.ndim)
+    if indices.ndim != x.ndim or any(
+        a != b for j, (a, b) in enumerate(zip(indices.shape, x.shape, strict=True)) if j != i
+    ):
+        raise ShapeError(
+            "the indices do not fit the value",
+            expected=f"{shape_text(x.shape)} but for axis {i}",
+            got=shape_text(indices.shape),
+        )
+    return Spec(indices.shape, x.dtype)
+
+
+def _infer_scatter_along(x: Spec, indices: Spec, shape: Any, axis: int) -> Spec:
+    return Spec(shape_of(shape), x.dtype)
+
+
+def _slice_vjp(g: Any, y: Any, x: Any, index: Index) -> Any:
+    return place(g, shape=x.shape, index=index)
+
+
+def _place_vjp(g: Any, y: Any, x: Any, shape: Any, index: Index) -> Any:
+    return slice_(g, index=index)
+
+
+def _gather_vjp(position: int, g: Any, y: Any, x: Any, *indices: Any) -> Any:
+    return scatter_add(g, *indices, shape=x.shape)
+
+
+def _scatter_vjp(position: int, g: Any, y: Any, x: Any, *indices: Any, shape: Any) -> Any:
+    return gather(g, *indices)
+
+
+def _along_vjp(g: Any, y: Any, x: Any, indices: Any, axis: int) -> Any:
+    return scatter_add_along_axis(g, indices, shape=x.shape, axis=axis)
+
+
+def _scatter_along_vjp(g: Any, y: Any, x: Any, indices: Any, shape: Any, axis: int) -> Any:
+    return take_along_axis(g, indices, axis=axis)
+
+
+def _place_code(site: Site) -> Written:
+    index = index_code(site.params["index"])
+    shape = shape_code(site.out.shape)
+    return Written(f"place({site.operands[0].text}, {shape}, np.s_[{index}])")
+
+
+def _scatter_code(site: Site) -> Written:
+    x, *indices = (operand.text for operand in site.operands)
+    return Written(f"scatter_add({', '.join([x, shape_code(site.out.shape), *indices])})")
+
+
+def _along_code(site: Site) -> Written:
+    x, indices = (operand.text for operand in site.operands)
+    shape, axis = shape_code(site.out.shape), normal_axis(site.params["axis"], site.out.ndim)
+    return Written(f"scatter_add_along_axis({x}, {indices}, {shape}, {axis})")
+
+
+def _bracketed(site: Site) -> Written:
+    x, *indices = site.operands
+    return Written(f"{x.within(ATOM)}[{', '.join(index.text for index in indices)}]")
+
+
+def _sliced(site: Site) -> Written:
+    return Written(f"{site.operands[0].within(ATOM)}[{index_code(site.params['index'])}]")
+
+
+def _placed(site: Site) -> Written:
+    return Written(f"0 with [{index_code(site.params['index'])}] = {site.operands[0].text}")
+
+
+def _take_code(site: Site) -> Written:
+    x, indices = (operand.text for operand in site.operands)
+    return Written(f"np.take_along_axis({x}, {indices}, axis={site.params['axis']})")
+
+
+slice_ = Op(
+    "slice",
+    _infer_slice,
+    ("x",),
+    vjp=(_slice_vjp,),
+    params={"index": REQUIRED},
+    numpy=_sliced,
+    formula=_sliced,
+)
+place = Op(
+    "place",
+    _infer_place,
+    ("x",),
+    vjp=(_place_vjp,),
+    params={"shape": REQUIRED, "index": REQUIRED},
+    numpy=_place_code,
+    formula=_placed,
+    kernel=kernels.place,
+)
+gather = Op(
+    "gather",
+    _infer_gather,
+    ("x", "*indices"),
+    vjp=_gather_vjp,
+    numpy=_bracketed,
+    formula=_bracketed,
+)
+scatter_add = Op(
+    "scatter_add",
+    _infer_scatter,
+    ("x", "*indices"),
+    vjp=_scatter_vjp,
+    params={"shape": REQUIRED},
+    numpy=_scatter_code,
+    formula=lambda site: Written(
+        f"scatter({', '.join(operand.text for operand in site.operands)})"
+    ),
+    kernel=kernels.scatter_add,
+)
+take_along_axis = Op(
+    "take_along_axis",
+    _infer_along,
+    ("x", "indices"),
+    vjp=(_along_vjp, None),
+    params={"axis": REQUIRED},
+    numpy=_take_code,
+    formula=_bracketed,
+)
+scatter_add_along_axis = Op(
+    "scatter_add_along_axis",
+    _infer_scatter_along,
+    ("x", "indices"),
+    vjp=(_scatter_along_vjp, None),
+    params={"shape": REQUIRED, "axis": REQUIRED},
+    numpy=_along_code,
+    formula=lambda site: Written(
+        f"scatter({', '.join(operand.text for operand in site.operands)})"
+    ),
+    kernel=kernels.scatter_add_along_axis,
+)
+
+OPS = (slice_, place, gather, scatter_add, take_along_axis, scatter_add_along_axis)

@@ -1,0 +1,138 @@
+"""The few numerical functions that NumPy lacks.
+
+They are plain NumPy, keep float32 and float64, and stand on their own: a generated file carries a
+copy of those that it calls (so they have no annotations, which would be noise there).
+"""
+
+import numpy as np
+
+
+def sigmoid(z):
+    """Return 1 / (1 + exp(-z)), accurate in both tails."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+
+
+def erf(x):
+    """Return the error function, by W. J. Cody's rational approximations (1969)."""
+
+    def ratio(top, bottom, z):
+        p = q = 0.0
+        for a, b in zip(top, bottom, strict=True):
+            p, q = p * z + a, q * z + b
+        return p / q
+
+    a = np.abs(x)
+    z = np.minimum(a, 0.46875)
+    near = x * ratio(
+        (
+            1.85777706184603153e-1,
+            3.16112374387056560e0,
+            1.13864154151050156e2,
+            3.77485237685302021e2,
+            3.20937758913846947e3,
+        ),
+        (
+            1.0,
+            2.36012909523441209e1,
+            2.44024637934444173e2,
+            1.28261652607737228e3,
+            2.84423683343917062e3,
+        ),
+        z * z,
+    )
+    z = np.clip(a, 0.46875, 4.0)
+    middle = 1.0 - np.exp(-z * z) * ratio(
+        (
+            2.15311535474403846e-8,
+            5.64188496988670089e-1,
+            8.88314979438837594e0,
+            6.61191906371416295e1,
+            2.98635138197400131e2,
+            8.81952221241769090e2,
+            1.71204761263407058e3,
+            2.05107837782607147e3,
+            1.23033935479799725e3,
+        ),
+        (
+            1.0,
+            1.57449261107098347e1,
+            1.17693950891312499e2,
+            5.37181101862009858e2,
+            1.62138957456669019e3,
+            3.29079923573345963e3,
+            4.36261909014324716e3,
+            3.43936767414372164e3,
+            1.23033935480374942e3,
+        ),
+        z,
+    )
+    z = np.clip(a, 4.0, 6.0)
+    s = 1.0 / (z * z)
+    far = 1.0 - np.exp(-z * z) / z * (
+        0.56418958354775629
+        - s
+        * ratio(
+            (
+                1.63153871373020978e-2,
+                3.05326634961232344e-1,
+                3.60344899949804439e-1,
+                1.25781726111229246e-1,
+                1.60837851487422766e-2,
+                6.58749161529837803e-4,
+            ),
+            (
+                1.0,
+                2.56852019228982242e0,
+                1.87295284992346725e0,
+                5.27905102951428412e-1,
+                6.05183413124413191e-2,
+                2.33520497626869185e-3,
+            ),
+            s,
+        )
+    )
+    return np.where(a <= 0.46875, near, np.sign(x) * np.where(a <= 4.0, middle, far))
+
+
+def logsumexp(x, axis=None, keepdims=False):
+    """Return log(sum(exp(x))) over axes; the largest term is taken out first."""
+    m = np.max(x, axis=axis, keepdims=True)
+    m = np.where(np.isfinite(m), m, 0.0)
+    s = np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True)) + m
+    return s if keepdims else np.squeeze(s, axis=axis)
+
+
+def softmax(x, axis=None):
+    """Return exp(x) / sum(exp(x)) over axes; the largest term is taken out first."""
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def log_softmax(x, axis=None):
+    """Return x - log(sum(exp(x))) over axes; the largest term is taken out first."""
+    d = x - np.max(x, axis=axis, keepdims=True)
+    return d - np.log(np.sum(np.exp(d), axis=axis, keepdims=True))
+
+
+def place(x, shape, index):
+    """Return zeros of a shape, with x at the basic index: the adjoint of slicing."""
+    out = np.zeros(shape, x.dtype)
+    out[index] = x
+    return out
+
+
+def scatter_add(x, shape, *indices):
+    """Return zeros of a shape, with x added at integer indices: the adjoint of gathering."""
+    out = np.zeros(shape, x.dtype)
+    np.add.at(out, indices, x)
+    return out
+
+
+def scatter_add_along_axis(x, indices, shape, axis):
+    """Return zeros of a shape, with x added along an axis: the adjoint of take_along_axis."""
+    out = np.zeros(shape, x.dtype)
+    where = list(np.indices(indices.shape, sparse=True))
+    where[axis] = indices
+    np.add.at(out, tuple(where), x)
+    return out

@@ -1,0 +1,133 @@
+"""`Op`: everything the compiler knows of one operation, declared in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from graphdiff.errors import GraphError
+from graphdiff.ops.notation import Form, Site, Written, call
+from graphdiff.ops.spec import Spec, dtype_of
+
+Rule = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operation: its shape rule, its derivative and how it is written.
+
+    Parameters
+    ----------
+    name
+        The word that a node's ``op`` attribute holds.
+    infer
+        ``(*specs, **params) -> Spec``: the shape rule; raises `ShapeError` or `DTypeError`.
+    operands
+        The names of the operands; ``("*xs",)`` for any number of them.
+    params
+        The static parameters and their defaults (`REQUIRED` where there is none).
+    vjp
+        One rule an operand: ``(g, y, *operands, **params)`` gives the vector-Jacobian product of
+        the cotangent ``g`` with the derivative by that operand, in NumPy's own words. An op with
+        any number of operands has a single rule, whose first argument is the operand's position.
+        An entry of None, and a missing rule, mean that no derivative flows that way.
+    numpy, formula
+        How it is written as source and as a formula.
+    kernel
+        A function of plain NumPy that the source calls; it is copied into generated files.
+    elementwise
+        Whether operands broadcast against each other and the rules take a cotangent that has not
+        been broadcast to the output's shape yet.
+    spreads
+        Whether a scalar cotangent may be handed to the rules as it is, for every output element.
+    singular
+        Whether a derivative can be infinite or NaN where the value is finite.
+    convention
+        What the derivative is where there is none, in one sentence.
+    """
+
+    name: str
+    infer: Callable[..., Spec]
+    operands: tuple[str, ...]
+    vjp: tuple[Rule | None, ...] | Rule | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    numpy: Form = call("?")
+    formula: Form = call("?")
+    kernel: FunctionType | None = None
+    elementwise: bool = False
+    spreads: bool = False
+    singular: bool = False
+    convention: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join((*self.operands, *self.params))})>"
+
+    def __call__(self, *operands: Any, **params: Any) -> Any:
+        """Apply the op: to the tensors of a graph, adding a node, or at once to plain arrays."""
+        for operand in operands:
+            graph = getattr(operand, "graph", None)
+            if graph is not None:
+                return graph.apply(self.name, operands, params)
+        return self.evaluate(*operands, **params)
+
+    def evaluate(self, *arrays: Any, **params: Any) -> Any:
+        """The value for plain arrays, by the same NumPy text that is put into generated code."""
+        params = self.complete(params)
+        values = [np.asarray(array) for array in arrays]
+        specs = tuple(Spec(value.shape, dtype_of(value.dtype)) for value in values)
+        names = [f"x{position}" for position in range(len(values))]
+        site = Site(tuple(map(Written, names)), specs, self.infer(*specs, **params), params)
+        text = self.numpy(site).text
+        scope: dict[str, Any] = dict(zip(names, values, strict=True), np=np)
+        if self.kernel is not None:
+            scope[self.kernel.__name__] = self.kernel
+        return eval(compile(text, f"<{self.name}>", "eval"), scope)
+
+    @property
+    def variadic(self) -> bool:
+        """Whether it takes any number of operands."""
+        return self.operands[-1:] != () and self.operands[-1].startswith("*")
+
+    @property
+    def fixed(self) -> int:
+        """The number of operands, the least number for a variadic op."""
+        return len(self.operands) - self.variadic
+
+    def rule(self, position: int) -> Rule | None:
+        """The vector-Jacobian product by the operand at a position, None where there is none."""
+        if self.vjp is None:
+            return None
+        if not isinstance(self.vjp, tuple):
+            each = self.vjp
+            return lambda g, y, *operands, **params: each(position, g, y, *operands, **params)
+        return self.vjp[position]
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters with defaults filled in.
+
+        Raises
+        ------
+        GraphError
+            If a parameter is unknown or a required one is missing.
+        """
+        for name in given:
+            if name not in self.params:
+                known = ", ".join(self.params) or "none"
+                raise GraphError(f"op {self.name!r} has no parameter {name!r}", expected=known)
+        result = {**self.params, **given}
+        for name, value in result.items():
+            if value is REQUIRED:
+                raise GraphError(f"op {self.name!r} needs the parameter {name!r}")
+        return result
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = _Required()

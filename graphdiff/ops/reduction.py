@@ -1,0 +1,178 @@
+"""Reductions over axes, and the normalisations that are made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphdiff.errors import DTypeError, ShapeError
+from graphdiff.ops import kernels
+from graphdiff.ops.notation import ATOM, MULTIPLY, Form, Site, Written, call, subscript
+from graphdiff.ops.op import Op
+from graphdiff.ops.spec import Spec, normal_axes, product
+
+Axis = int | tuple[int, ...] | None
+
+
+def reduced_shape(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+    """The spec of a reduction that keeps the dtype."""
+    axes = normal_axes(axis, x.ndim)
+    if keepdims:
+        shape = tuple(1 if i in axes else part for i, part in enumerate(x.shape))
+    else:
+        shape = tuple(part for i, part in enumerate(x.shape) if i not in axes)
+    return Spec(shape, x.dtype)
+
+
+def _infer_sum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+    shape = reduced_shape(x, axis, keepdims).shape
+    return Spec(shape, np.dtype("int64") if x.dtype.kind == "b" else x.dtype)
+
+
+def _infer_mean(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+    shape = reduced_shape(x, axis, keepdims).shape
+    return Spec(shape, x.dtype if x.is_float else np.dtype("float64"))
+
+
+def _infer_extremum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+    for i in normal_axes(axis, x.ndim):
+        if x.shape[i] == 0:
+            raise ShapeError("the largest of no elements does not exist", got=str(x))
+    return reduced_shape(x, axis, keepdims)
+
+
+def _infer_float(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+    if not x.is_float:
+        raise DTypeError("floats are needed", got=str(x.dtype), hint="use astype(np.float64)")
+    return _infer_extremum(x, axis, keepdims)
+
+
+def expand(reduced: Any, axis: Axis, keepdims: bool) -> Any:
+    """A reduced value with its axes back, of length 1; a scalar needs none."""
+    if keepdims or axis is None or reduced.ndim == 0:
+        return reduced
+    return np.expand_dims(reduced, axis)
+
+
+def counted(x: Any, axis: Axis) -> Any:
+    """How many elements a reduction takes together."""
+    return product(x.shape[i] for i in normal_axes(axis, x.ndim))
+
+
+def _extremum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Those that attain the extremum share the cotangent equally."""
+    attained = (x == expand(y, axis, keepdims)).astype(x.dtype)
+    share = attained / np.sum(attained, axis=axis, keepdims=True)
+    return expand(g, axis, keepdims) * share
+
+
+def _big(symbol: str) -> Form:
+    """``Σ x``, with the axes lowered where they are not all."""
+
+    def form(site: Site) -> Written:
+        axis = site.params["axis"]
+        axes = () if axis is None else normal_axes(axis, site.specs[0].ndim)
+        text = f"{symbol}{subscript(axes)} {site.operands[0].within(ATOM)}"
+        return Written(text, MULTIPLY)
+
+    return form
+
+
+def _named(name: str) -> Form:
+    def form(site: Site) -> Written:
+        axis = site.params["axis"]
+        axes = () if axis is None else normal_axes(axis, site.specs[0].ndim)
+        return Written(f"{name}{subscript(axes)}({site.operands[0].text})")
+
+    return form
+
+
+_AXES = {"axis": None, "keepdims": False}
+
+sum_ = Op(
+    "sum",
+    _infer_sum,
+    ("x",),
+    vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims),),
+    params=_AXES,
+    numpy=call("np.sum", "axis", "keepdims"),
+    formula=_big("Σ"),
+    spreads=True,
+)
+mean = Op(
+    "mean",
+    _infer_mean,
+    ("x",),
+    vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims) / counted(x, axis),),
+    params=_AXES,
+    numpy=call("np.mean", "axis", "keepdims"),
+    formula=_named("mean"),
+    spreads=True,
+)
+max_ = Op(
+    "max",
+    _infer_extremum,
+    ("x",),
+    vjp=(_extremum_vjp,),
+    params=_AXES,
+    numpy=call("np.max", "axis", "keepdims"),
+    formula=_named("max"),
+    convention="those that attain it share equally",
+)
+min_ = Op(
+    "min",
+    _infer_extremum,
+    ("x",),
+    vjp=(_extremum_vjp,),
+    params=_AXES,
+    numpy=call("np.min", "axis", "keepdims"),
+    formula=_named("min"),
+    convention="those that attain it share equally",
+)
+
+
+def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return expand(g, axis, keepdims) * np.exp(x - expand(y, axis, keepdims))
+
+
+def _softmax_vjp(g: Any, y: Any, x: Any, axis: Axis) -> Any:
+    return y * (g - np.sum(g * y, axis=axis, keepdims=True))
+
+
+def _log_softmax_vjp(g: Any, y: Any, x: Any, axis: Axis) -> Any:
+    return g - np.exp(y) * np.sum(g, axis=axis, keepdims=True)
+
+
+logsumexp = Op(
+    "logsumexp",
+    _infer_float,
+    ("x",),
+    vjp=(_logsumexp_vjp,),
+    params=_AXES,
+    numpy=call("logsumexp", "axis", "keepdims"),
+    formula=_named("logsumexp"),
+    kernel=kernels.logsumexp,
+)
+softmax = Op(
+    "softmax",
+    lambda x, axis: Spec(x.shape, _infer_float(x, axis, True).dtype),
+    ("x",),
+    vjp=(_softmax_vjp,),
+    params={"axis": -1},
+    numpy=call("softmax", "axis"),
+    formula=_named("softmax"),
+    kernel=kernels.softmax,
+)
+log_softmax = Op(
+    "log_softmax",
+    lambda x, axis: Spec(x.shape, _infer_float(x, axis, True).dtype),
+    ("x",),
+    vjp=(_log_softmax_vjp,),
+    params={"axis": -1},
+    numpy=call("log_softmax", "axis"),
+    formula=_named("log softmax"),
+    kernel=kernels.log_softmax,
+)
+
+OPS = (sum_, mean, max_, min_, logsumexp, softmax, log_softmax)

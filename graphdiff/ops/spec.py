@@ -1,0 +1,347 @@
+"""What is known of a value before it is computed: its shape and its dtype.
+
+A dimension is an ``int`` or a `Dim`: a name such as ``"t"`` or a formula such as ``"2*t + 1"``.
+Named dimensions stand for positive integers.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+import string
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self
+
+import lazy_loader
+import numpy as np
+
+from graphdiff.errors import DTypeError, ShapeError
+
+if TYPE_CHECKING:
+    import sympy
+else:
+    sympy = lazy_loader.load("sympy")
+
+DTYPES = ("float64", "float32", "int64", "bool")
+
+
+class Dim(str):
+    """A symbolic dimension: a name or an integer formula over names, in canonical text.
+
+    It compares and hashes as its text, so ``x.shape == ("t", 2)`` holds, and it takes ``+ - * //``
+    with ints and other dimensions; the result is an ``int`` where it is one.
+
+    Examples
+    --------
+    >>> t = Dim("t")
+    >>> t + 1, 2 * t - t, (t + 1) - t
+    ('t + 1', 't', 1)
+    """
+
+    __slots__ = ()
+
+    def __add__(self, other: int | str) -> Dimension:  # type: ignore[override]  # arithmetic, not joining
+        return combine("+", self, other)
+
+    def __radd__(self, other: int | str) -> Dimension:
+        return combine("+", other, self)
+
+    def __sub__(self, other: int | str) -> Dimension:
+        return combine("-", self, other)
+
+    def __rsub__(self, other: int | str) -> Dimension:
+        return combine("-", other, self)
+
+    def __mul__(self, other: int | str) -> Dimension:  # type: ignore[override]  # arithmetic, not repeating
+        return combine("*", self, other)
+
+    def __rmul__(self, other: int | str) -> Dimension:  # type: ignore[override]  # as above
+        return combine("*", other, self)
+
+    def __floordiv__(self, other: int | str) -> Dimension:
+        return combine("//", self, other)
+
+
+Dimension = int | Dim
+Shape = tuple[Dimension, ...]
+
+
+@lru_cache(maxsize=4096)
+def formula(text: str) -> Any:
+    """The sympy expression of a dimension; every name in it is a positive integer.
+
+    Raises
+    ------
+    ShapeError
+        If the text is neither an identifier nor a formula over identifiers.
+    """
+    if text.isidentifier():
+        return sympy.Symbol(text, integer=True, positive=True)
+    names = {
+        name: sympy.Symbol(name, integer=True, positive=True) for name in _IDENTIFIER.findall(text)
+    }
+    allowed = {"Min": sympy.Min, "Max": sympy.Max}
+    if not set(text) <= _FORMULA_CHARACTERS:
+        raise ShapeError(
+            f"{text!r} is not a dimension",
+            expected="an int, a name such as 't', or a formula such as '2*t + 1'",
+        )
+    try:
+        return sympy.expand(_evaluate(ast.parse(text, mode="eval").body, names | allowed))
+    except (SyntaxError, KeyError, TypeError) as error:
+        raise ShapeError(
+            f"{text!r} is not a dimension",
+            expected="an int, a name such as 't', or a formula such as '2*t + 1'",
+        ) from error
+
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_FORMULA_CHARACTERS = set(string.ascii_letters + string.digits + "_+-*/(), ")
+_ARITHMETIC: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Pow: operator.pow,
+}
+
+
+def _evaluate(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """The value of a parsed formula: arithmetic, names, min and max; nothing else is run."""
+    match node:
+        case ast.Constant(value=int() as value):
+            return value
+        case ast.Name(id=name):
+            return names[name]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _ARITHMETIC[type(op)](_evaluate(left, names), _evaluate(right, names))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_evaluate(operand, names)
+        case ast.Call(func=ast.Name(id=name), args=args) if name in ("Min", "Max"):
+            return names[name](*(_evaluate(arg, names) for arg in args))
+        case _:
+            raise TypeError(ast.dump(node))
+
+
+def _canonical(expression: Any) -> Dimension:
+    expression = sympy.expand(expression)
+    if expression.is_Integer:
+        return int(expression)
+    return Dim(_printer().doprint(expression))
+
+
+@lru_cache(maxsize=1)
+def _printer() -> Any:
+    """Prints formulas as Python text (made once sympy is loaded)."""
+    from sympy.printing.str import StrPrinter
+
+    class DimensionPrinter(StrPrinter):  # type: ignore[misc]  # sympy has no types
+        def _print_floor(self, expression: Any) -> str:
+            numerator, denominator = sympy.fraction(sympy.together(expression.args[0]))
+            return f"({self._print(numerator)})//{self._print(denominator)}"
+
+    return DimensionPrinter()
+
+
+@lru_cache(maxsize=4096)
+def combine(symbol: str, left: int | str, right: int | str) -> Dimension:
+    """``left symbol right`` over dimensions, for ``+ - * //``, ``min`` and ``max``."""
+    a, b = (formula(part) if isinstance(part, str) else sympy.Integer(part) for part in (left, right))
+    return _canonical(_OPERATIONS[symbol](a, b))
+
+
+_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "min": lambda a, b: sympy.Min(a, b),
+    "max": lambda a, b: sympy.Max(a, b),
+}
+
+
+def dimension(value: object) -> Dimension:
+    """An int or a named dimension, checked and in canonical form.
+
+    Raises
+    ------
+    ShapeError
+        If the value is negative, or not an int, a name or a formula.
+    """
+    if isinstance(value, Dim):
+        return value
+    if isinstance(value, str):
+        return Dim(value) if value.isidentifier() else _canonical(formula(value))
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        if value < 0:
+            raise ShapeError(f"a dimension is negative: {value}", expected="0 or more")
+        return int(value)
+    raise ShapeError(
+        f"{value!r} is not a dimension", expected="an int, or a name such as 't'"
+    )
+
+
+def shape_of(value: object) -> Shape:
+    """A shape as a tuple of checked dimensions; a lone int or name is a shape of one dimension."""
+    if isinstance(value, (str, int, np.integer)):
+        return (dimension(value),)
+    if not isinstance(value, Iterable):
+        raise ShapeError(f"{value!r} is not a shape", expected="a tuple such as ('t', 2)")
+    return tuple(dimension(part) for part in value)
+
+
+def dtype_of(value: object) -> np.dtype[Any]:
+    """The NumPy dtype of a name, type or dtype, refused where graphdiff has none."""
+    try:
+        dtype = np.dtype(value)  # type: ignore[call-overload]  # anything NumPy takes
+    except TypeError as error:
+        raise DTypeError(f"{value!r} is not a dtype", expected=" or ".join(DTYPES)) from error
+    if dtype.name not in DTYPES:
+        hint = "complex values are not supported yet" if dtype.kind == "c" else "convert it first"
+        raise DTypeError(
+            "dtype not supported", expected=" or ".join(DTYPES), got=dtype.name, hint=hint
+        )
+    return dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The shape and the dtype of a value.
+
+    Examples
+    --------
+    >>> Spec.of(("t", 2))
+    float64 (t, 2)
+    >>> Spec.of(("t", 2)).size
+    '2*t'
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, shape: object, dtype: object = "float64") -> Self:
+        """A spec from anything that names a shape and a dtype."""
+        return cls(shape_of(shape), dtype_of(dtype))
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dimension:
+        """The number of elements."""
+        return product(self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether derivatives flow through values of this dtype."""
+        return self.dtype.kind == "f"
+
+    def __repr__(self) -> str:
+        return f"{self.dtype} {shape_text(self.shape)}"
+
+
+def shape_text(shape: Sequence[int | str]) -> str:
+    """A shape as people write it: ``(t, 2)``, ``(t,)``, ``()``."""
+    return f"({shape[0]},)" if len(shape) == 1 else f"({', '.join(map(str, shape))})"
+
+
+def product(dimensions: Iterable[Dimension]) -> Dimension:
+    """The product of dimensions, symbolic where one of them is."""
+    total: Dimension = 1
+    for part in dimensions:
+        total = part if total == 1 else total if part == 1 else total * part
+    return total
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The shape that NumPy's broadcasting gives; a name fits itself and 1.
+
+    Raises
+    ------
+    ShapeError
+        If two dimensions differ and neither is 1.
+
+    Examples
+    --------
+    >>> broadcast((Dim("t"), 1), (3,))
+    ('t', 3)
+    """
+    first = shapes[0]
+    if all(shape == first for shape in shapes[1:]):
+        return first
+    result: list[Dimension] = []
+    for axis in range(-max(map(len, shapes)), 0):
+        wide: Dimension = 1
+        for shape in shapes:
+            part = shape[axis] if -axis <= len(shape) else 1
+            if part == 1 or part == wide:
+                continue
+            if wide != 1:
+                raise ShapeError(
+                    "operands do not broadcast together",
+                    expected="equal dimensions, or 1, counted from the right",
+                    got=" and ".join(map(shape_text, shapes)),
+                    hint="reshape an operand, or give equal dimensions the same name",
+                )
+            wide = part
+        result.append(wide)
+    return tuple(result)
+
+
+def normal_axis(axis: int, ndim: int) -> int:
+    """An axis counted from the front.
+
+    Raises
+    ------
+    ShapeError
+        If there is no such axis.
+    """
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise ShapeError(f"{axis!r} is not an axis", expected="an int")
+    if not -ndim <= axis < ndim:
+        raise ShapeError(
+            f"there is no axis {axis}", expected=f"{-ndim} to {ndim - 1}", got=f"{ndim} axes"
+        )
+    return int(axis) % ndim
+
+
+def normal_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The axes that ``axis=`` names, counted from the front and sorted; None is all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    normal = sorted(normal_axis(part, ndim) for part in axes)
+    if len(set(normal)) < len(normal):
+        raise ShapeError("an axis is named twice", got=str(axis))
+    return tuple(normal)
+
+
+def promote(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """NumPy 2's promotion of dtypes."""
+    first = dtypes[0]
+    return first if all(dtype == first for dtype in dtypes[1:]) else np.result_type(*dtypes)
+
+
+def evaluate_dimension(value: Dimension, sizes: Mapping[str, int]) -> int:
+    """The number that a dimension is for given sizes of its names."""
+    if isinstance(value, int):
+        return value
+    found = sizes.get(value)
+    if found is not None:
+        return found
+    expression = formula(value)
+    return int(expression.subs({symbol: sizes[symbol.name] for symbol in expression.free_symbols}))
+
+
+@lru_cache(maxsize=4096)
+def dimension_names(value: Dimension) -> tuple[str, ...]:
+    """The names that a dimension is made of, sorted."""
+    if isinstance(value, int):
+        return ()
+    return (str(value),) if value.isidentifier() else tuple(sorted(set(_IDENTIFIER.findall(value)) - {"Min", "Max"}))
