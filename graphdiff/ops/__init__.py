@@ -62,4 +62,6 @@ def find(name: object) -> Op:
             return op
     near = difflib.get_close_matches(str(name), [*OPS, *ALIASES], n=3, cutoff=0.5)
     hint = "did you mean " + " or ".join(map(repr, near)) + "?" if near else None
-    raise GraphError(f"there is no op {name!r}", expected=None if near else ", ".join(OPS), hint=hint)
+    raise GraphError(
+        f"there is no op {name!r}", expected=None if near else ", ".join(OPS), hint=hint
+    )

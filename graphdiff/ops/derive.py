@@ -114,7 +114,7 @@ def _cases(factor: Any, pieces: Sequence[Any]) -> Any:
         return factor * piece
     rest = _cases(factor, pieces[1:])
     if piece == 0:
-        return rest * sympy.Mul(*map(_mask, sympy.And.make_args(~condition)))
+        return rest * sympy.Mul(*map(_mask, sympy.And.make_args(sympy.to_nnf(~condition))))
     return sympy.Function("where")(_mask(condition), factor * piece, rest)
 
 

@@ -45,7 +45,7 @@ def basic_index(key: Any, ndim: int) -> Index:
     if Ellipsis in entries:
         at = entries.index(Ellipsis)
         entries[at : at + 1] = [slice(None)] * (ndim - taken)
-    index: list[int | None | Slice] = []
+    index: list[int | Slice | None] = []
     for entry in entries:
         if isinstance(entry, slice):
             index.append((_bound(entry.start), _bound(entry.stop), _step(entry.step)))
@@ -122,8 +122,12 @@ def index_code(index: Index) -> str:
             parts.append(str(entry))
             continue
         start, stop = ("" if b is None else dimension_code(b).text for b in entry[:2])
-        wide = not all(text.lstrip("-").replace("_", "a").isalnum() for text in (start, stop) if text)
-        colon = " : " if wide and start and stop else " :" if wide and start else ": " if wide else ":"
+        wide = not all(
+            text.lstrip("-").replace("_", "a").isalnum() for text in (start, stop) if text
+        )
+        colon = (
+            " : " if wide and start and stop else " :" if wide and start else ": " if wide else ":"
+        )
         step = "" if entry[2] in (None, 1) else f":{entry[2]}"
         parts.append(f"{start}{colon}{stop}{step}")
     return ", ".join(parts) if len(parts) != 1 or index[0] is not None else "None"

@@ -149,7 +149,9 @@ def _printer() -> Any:
 @lru_cache(maxsize=4096)
 def combine(symbol: str, left: int | str, right: int | str) -> Dimension:
     """``left symbol right`` over dimensions, for ``+ - * //``, ``min`` and ``max``."""
-    a, b = (formula(part) if isinstance(part, str) else sympy.Integer(part) for part in (left, right))
+    a, b = (
+        formula(part) if isinstance(part, str) else sympy.Integer(part) for part in (left, right)
+    )
     return _canonical(_OPERATIONS[symbol](a, b))
 
 
@@ -179,9 +181,7 @@ def dimension(value: object) -> Dimension:
         if value < 0:
             raise ShapeError(f"a dimension is negative: {value}", expected="0 or more")
         return int(value)
-    raise ShapeError(
-        f"{value!r} is not a dimension", expected="an int, or a name such as 't'"
-    )
+    raise ShapeError(f"{value!r} is not a dimension", expected="an int, or a name such as 't'")
 
 
 def shape_of(value: object) -> Shape:
@@ -344,4 +344,8 @@ def dimension_names(value: Dimension) -> tuple[str, ...]:
     """The names that a dimension is made of, sorted."""
     if isinstance(value, int):
         return ()
-    return (str(value),) if value.isidentifier() else tuple(sorted(set(_IDENTIFIER.findall(value)) - {"Min", "Max"}))
+    return (
+        (str(value),)
+        if value.isidentifier()
+        else tuple(sorted(set(_IDENTIFIER.findall(value)) - {"Min", "Max"}))
+    )

@@ -1,0 +1,1 @@
+"""The sentences: what a network is."""
