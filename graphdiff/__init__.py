@@ -4,6 +4,7 @@ A network is declared as a directed acyclic graph of ops, held in networkx; its 
 made in reverse mode; both are lowered to plain NumPy source, run, and drawn with graphviz.
 """
 
+from graphdiff.autodiff.reverse import gradient
 from graphdiff.errors import (
     ArgumentError,
     CompileError,
@@ -37,5 +38,6 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Tensor",
+    "gradient",
     "load",
 ]

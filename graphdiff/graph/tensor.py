@@ -87,6 +87,12 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         return str(self.graph.dag.nodes[self.name]["op"])
 
     @property
+    def params(self) -> Mapping[str, Any]:
+        """The op's static parameters, such as ``axis``."""
+        params: Mapping[str, Any] = self.graph.dag.nodes[self.name]["params"]
+        return params
+
+    @property
     def operands(self) -> tuple[Tensor, ...]:
         """The tensors that it is computed from."""
         return tuple(Tensor(self.graph, node) for node in self.graph.operands(self.name))

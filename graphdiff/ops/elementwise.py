@@ -30,7 +30,7 @@ from graphdiff.ops.notation import (
     prefix,
     superscript,
 )
-from graphdiff.ops.op import REQUIRED, Op, Rule
+from graphdiff.ops.op import REQUIRED, Masked, Op, Rule
 from graphdiff.ops.spec import DTYPES, Spec, broadcast, dtype_of, promote
 
 if TYPE_CHECKING:
@@ -227,8 +227,8 @@ where = Op(
     ("condition", "x", "y"),
     vjp=(
         None,
-        lambda g, out, condition, x, y: np.where(condition, g, 0.0),
-        lambda g, out, condition, x, y: np.where(condition, 0.0, g),
+        lambda g, out, condition, x, y: Masked(g, condition),
+        lambda g, out, condition, x, y: Masked(g, np.logical_not(condition)),
     ),
     numpy=call("np.where"),
     formula=call("where"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,17 @@ from graphdiff.ops.notation import Form, Site, Written, call
 from graphdiff.ops.spec import Spec, dtype_of
 
 Rule = Callable[..., Any]
+
+
+class Masked(NamedTuple):
+    """A vector-Jacobian product that counts only where the mask is true, and is 0 elsewhere.
+
+    The reverse sweep applies the mask as late as it can, so that what a branch which is not taken
+    would give (an infinite slope, a NaN) is dropped, not multiplied by zero.
+    """
+
+    value: Any
+    mask: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)

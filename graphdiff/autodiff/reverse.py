@@ -1,0 +1,377 @@
+"""Reverse mode: from a graph to the graph of its gradient, by the grad-table algorithm.
+
+One sweep from the cost to the leaves (Goodfellow et al., *Deep Learning*, algorithm 6.2). Each edge
+on a path from a differentiated value to the cost gives one vector-Jacobian product; the products
+that meet in a value are added once, and their sum is its *cotangent*.
+
+Two things are put off for as long as possible, since that makes less work and better code. A
+broadcast: the cotangent of a mean stays the scalar factor in ``(2 / t) * e``. And the mask of a
+branch that was not taken (see `graphdiff.ops.op.Masked`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from graphdiff.errors import GradientError, GraphError
+from graphdiff.graph.dag import Graph, here
+from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.op import Masked, Op
+from graphdiff.ops.spec import Shape, product
+
+
+@dataclass(frozen=True, slots=True)
+class Cotangent:
+    """The derivative of the cost by a value, or one contribution to it.
+
+    ``value`` may have a shape that only broadcasts to the value's own. It counts where ``mask`` is
+    true. ``branched`` says that zeros in it may be those of a branch that was not taken.
+    """
+
+    value: Tensor
+    mask: Tensor | None = None
+    branched: bool = False
+
+    def settled(self) -> Cotangent:
+        """The same with its mask applied."""
+        if self.mask is None:
+            return self
+        return Cotangent(np.where(self.mask, self.value, 0.0), branched=True)
+
+
+def gradient(
+    g: Graph,
+    of: str | Tensor,
+    wrt: str | Tensor | Sequence[str | Tensor] | None = None,
+    disconnected: Literal["raise", "zero", "warn"] = "raise",
+) -> Graph:
+    """The gradient of a scalar, as a graph: the forward nodes and, after them, the gradient's.
+
+    Parameters
+    ----------
+    g
+        The network. It is not changed.
+    of
+        The scalar to differentiate: an output's or a node's name, or its tensor.
+    wrt
+        What to differentiate by: names or tensors, any nodes. None means every parameter.
+    disconnected
+        What to do about a ``wrt`` that ``of`` does not depend on: ``"raise"``, ``"zero"`` (its
+        derivative is 0), or ``"warn"`` (the same, with a warning).
+
+    Returns
+    -------
+    Graph
+        With the outputs of ``g``, ``of``, and one output ``"dJ/dW"`` for each ``wrt``, of its
+        shape and dtype. A gradient node's attribute ``of`` names the values whose cotangent it
+        is, ``via`` the node whose vector-Jacobian product formed it, ``seed`` what was
+        differentiated. The graph can be differentiated again.
+
+    Raises
+    ------
+    GradientError
+        If ``of`` is not a float scalar, a ``wrt`` is not a float or is disconnected, or there is
+        nothing to differentiate by.
+
+    Notes
+    -----
+    Linear in nodes and edges: one vector-Jacobian product for each edge on a path from ``wrt`` to
+    ``of`` (see `Graph.report`). Algorithm 6.2 of Goodfellow et al., *Deep Learning* (2016);
+    Griewank & Walther, *Evaluating Derivatives* (2008), section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> g = gd.Graph("line")
+    >>> x, w = g.input("x", ("t",)), g.parameter("w")
+    >>> J = g.output("J", np.mean((x * w) ** 2))
+    >>> G = gd.gradient(g, of="J")
+    >>> list(G.outputs)
+    ['J', 'dJ/dw']
+    """
+    if disconnected not in ("raise", "zero", "warn"):
+        raise GradientError(
+            f"disconnected is {disconnected!r}", origin=here(), expected="'raise', 'zero' or 'warn'"
+        )
+    root_name, root = _root(g, of)
+    targets = _targets(g, wrt)
+    graph = g.copy()
+    if root_name not in graph.outputs_by_name:
+        graph.output(root_name, graph[root])
+        root = graph[root_name].name
+    sweep = _Sweep(graph, root, root_name, _active(graph, root, set(targets.values())))
+    sweep.run()
+    for name, node in targets.items():
+        _add_output(sweep, name, node, disconnected)
+    graph.dag.graph["sweeps"] = {
+        **graph.dag.graph["sweeps"],
+        root_name: {"edges": sweep.path_edges(), "products": sweep.products},
+    }
+    return graph
+
+
+def _root(g: Graph, of: str | Tensor) -> tuple[str, str]:
+    """The name that the user calls the cost by, and its node."""
+    tensor = _tensor(g, of)
+    if tensor.ndim != 0:
+        raise GradientError(
+            "only a scalar has a gradient",
+            node=tensor.name, op=tensor.op, origin=tensor.origin,
+            expected="shape ()", got=repr(tensor.spec),
+            hint="differentiate np.sum(...) or np.mean(...) of it, or of its product with a "
+            "constant vector",
+        )  # fmt: skip
+    if not tensor.spec.is_float:
+        raise GradientError(
+            "only a float can be differentiated",
+            node=tensor.name, op=tensor.op, origin=tensor.origin, got=repr(tensor.spec),
+        )  # fmt: skip
+    if isinstance(of, str) and of in g.outputs_by_name:
+        return of, tensor.name
+    names = [name for name, node in g.outputs_by_name.items() if node == tensor.name]
+    return (names[0] if names else tensor.name), tensor.name
+
+
+def _targets(g: Graph, wrt: str | Tensor | Sequence[str | Tensor] | None) -> dict[str, str]:
+    """The nodes to differentiate by, under the names that the user calls them by."""
+    if wrt is None:
+        wrt = list(g.parameters.values())
+        if not wrt:
+            raise GradientError(
+                f"{g.name!r} has no parameter to differentiate by", origin=here(),
+                hint=f"name a value: wrt=[{next(iter(g.inputs), 'x')!r}]",
+            )  # fmt: skip
+    elif isinstance(wrt, (str, Tensor)):
+        wrt = [wrt]
+    targets: dict[str, str] = {}
+    for item in wrt:
+        tensor = _tensor(g, item)
+        if not tensor.spec.is_float:
+            raise GradientError(
+                "there is no derivative by a value that is not a float",
+                node=tensor.name, op=tensor.op, origin=tensor.origin,
+                expected="float64 or float32", got=repr(tensor.spec),
+                hint="declare it as a float, or leave it out of wrt",
+            )  # fmt: skip
+        targets[item if isinstance(item, str) else tensor.name] = tensor.name
+    if not targets:
+        raise GradientError("wrt is empty", origin=here(), hint="name at least one value")
+    return targets
+
+
+def _tensor(g: Graph, item: object) -> Tensor:
+    if isinstance(item, Tensor):
+        if item.graph is not g:
+            raise GraphError("a tensor of another graph", origin=here(), got=repr(item))
+        return item
+    if not isinstance(item, str):
+        raise GraphError(
+            f"{item!r} does not name a value", origin=here(), expected="a name or a Tensor"
+        )
+    return g[item]
+
+
+def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bool:
+    """Whether a derivative flows along an edge."""
+    floats = graph.spec(operand).is_float and graph.spec(node).is_float
+    return floats and op.rule(position) is not None
+
+
+def _active(graph: Graph, root: str, targets: set[str]) -> dict[str, tuple[int, ...]]:
+    """The nodes between the targets and the root, each with the positions of its path edges."""
+    reached: dict[str, tuple[int, ...]] = {}
+    order = graph.order()
+    for node in order:
+        operands = graph.operands(node)
+        along = [i for i, operand in enumerate(operands) if operand in reached]
+        if along:
+            op = graph.op(node)
+            along = [i for i in along if _carries(graph, op, i, operands[i], node)]
+        if along or node in targets:
+            reached[node] = tuple(along)
+    needed = {root} & reached.keys()
+    for node in reversed(order):
+        if node in needed:
+            operands = graph.operands(node)
+            needed.update(operands[i] for i in reached[node])
+    return {node: positions for node, positions in reached.items() if node in needed}
+
+
+class _Sweep:
+    """The walk from the root to the leaves, with the table of cotangents."""
+
+    def __init__(
+        self, graph: Graph, root: str, seed: str, active: dict[str, tuple[int, ...]]
+    ) -> None:
+        self.graph = graph
+        self.root = root
+        self.seed = seed
+        self.active = active
+        self.products = 0
+        self.contributions: dict[str, list[Cotangent]] = {}
+        self.table: dict[str, Cotangent] = {}
+
+    def path_edges(self) -> int:
+        return sum(map(len, self.active.values()))
+
+    def run(self) -> None:
+        graph = self.graph
+        if not self.active:
+            return
+        with self.marking(self.root):
+            one = graph.constant(1.0, dtype=graph.spec(self.root).dtype)
+        self.contributions[self.root] = [Cotangent(one)]
+        for node in reversed(graph.order()):
+            if node in self.active and node in self.contributions:
+                with self.marking(node):
+                    cotangent = self.accumulate(node)
+                    self.table[node] = cotangent
+                    self.pull_back(node, cotangent)
+
+    def marking(self, node: str) -> Any:
+        attributes = self.graph.dag.nodes[node]
+        return self.graph.marking(
+            phase="gradient",
+            scope=attributes["scope"],
+            origin=attributes["origin"],
+            seed=self.seed,
+            via=node,
+        )
+
+    def accumulate(self, node: str) -> Cotangent:
+        """The sum of a node's contributions, which then knows what it is the cotangent of."""
+        parts = self.contributions.pop(node)
+        if len(parts) == 1:
+            (total,) = parts
+        else:
+            settled = [part.settled() for part in parts]
+            value = settled[0].value
+            for part in settled[1:]:
+                value = value + part.value
+            total = Cotangent(value, branched=any(part.branched for part in settled))
+        if total.mask is None:
+            self.attribute(total.value, node)
+        return total
+
+    def attribute(self, value: Tensor, node: str) -> None:
+        attributes = self.graph.dag.nodes[value.name]
+        attributes["of"] = (*attributes.get("of", ()), node)
+
+    def pull_back(self, node: str, cotangent: Cotangent) -> None:
+        """One vector-Jacobian product for each edge of the node that is on a path."""
+        graph, op = self.graph, self.graph.op(node)
+        if not op.elementwise:
+            cotangent = cotangent.settled()
+            if not (op.spreads and cotangent.value.ndim == 0):
+                value = broadcast_to(cotangent.value, graph.spec(node).shape)
+                cotangent = replace(cotangent, value=value)
+        names = graph.operands(node)
+        operands = [graph[name] for name in names]
+        out, params = graph[node], graph.dag.nodes[node]["params"]
+        for position in self.active[node]:
+            rule = op.rule(position)
+            assert rule is not None  # the edge would not be on a path
+            self.products += 1
+            made = rule(cotangent.value, out, *operands, **params)
+            part = _contribution(op, cotangent, made, operands[position], out.shape)
+            if part is not None:
+                self.contributions.setdefault(names[position], []).append(part)
+
+
+def _contribution(
+    op: Op, cotangent: Cotangent, made: Any, operand: Tensor, shape: Shape
+) -> Cotangent | None:
+    """What a rule returned, as a contribution to its operand; None where it is zero."""
+    mask = cotangent.mask
+    if isinstance(made, Masked):
+        mask = made.mask if mask is None else np.logical_and(mask, made.mask)
+        made = made.value
+    if not isinstance(made, Tensor):  # a literal zero
+        return None
+    if mask is None and cotangent.branched and op.singular and made is not cotangent.value:
+        made = np.where(cotangent.value == 0, 0.0, made)
+    part = Cotangent(made, mask, cotangent.branched)
+    full = shape if op.elementwise else made.shape
+    if full != operand.shape:
+        part = part.settled()
+        part = replace(part, value=undo_broadcast(part.value, full, operand.shape))
+    if part.value.dtype != operand.dtype:
+        part = replace(part, value=part.value.astype(operand.dtype))
+    return part
+
+
+def broadcast_to(value: Tensor, shape: Shape) -> Tensor:
+    """The value at its full shape."""
+    return value if value.shape == shape else np.broadcast_to(value, shape)  # type: ignore[arg-type]  # named dimensions
+
+
+def undo_broadcast(value: Tensor, full: Shape, shape: Shape) -> Tensor:
+    """The adjoint of broadcasting from ``shape`` to ``full``: a sum over the axes it added.
+
+    ``value`` broadcasts to ``full``; an axis along which it has not been broadcast yet gives the
+    axis's length as a factor instead of a sum.
+    """
+    dropped, kept, factors = [], [], []
+    for axis in range(-len(full), 0):
+        has = value.shape[axis] if -axis <= value.ndim else None
+        wanted = shape[axis] if -axis <= len(shape) else None
+        if wanted == full[axis]:
+            continue
+        if has == full[axis]:
+            (dropped if wanted is None else kept).append(axis % value.ndim)
+        else:
+            factors.append(full[axis])
+            if has is not None and wanted is None:
+                dropped.append(axis % value.ndim)
+    if kept:
+        value = np.sum(value, axis=tuple(kept), keepdims=True)
+    if dropped:
+        value = np.sum(value, axis=tuple(dropped))
+    count = product(factors)
+    return value if count == 1 else value * count
+
+
+def _add_output(sweep: _Sweep, name: str, node: str, disconnected: str) -> None:
+    graph, seed = sweep.graph, sweep.seed
+    spec = graph.spec(node)
+    with sweep.marking(node):
+        found = sweep.table.get(node)
+        if found is not None:
+            cotangent = found.settled()
+            value = broadcast_to(cotangent.value, spec.shape)
+            if value is not found.value:
+                sweep.attribute(value, node)
+        else:
+            if node not in sweep.active:
+                _refuse_disconnected(graph, seed, node, disconnected)
+            value = broadcast_to(graph.constant(0.0, dtype=spec.dtype), spec.shape)
+            sweep.attribute(value, node)
+    derivative = f"d{_bracketed(seed)}/d{_bracketed(name)}"
+    graph.output(derivative, value)
+    graph.dag.graph["derivatives"] = {
+        **graph.dag.graph["derivatives"],
+        derivative: (seed, name),
+    }
+
+
+def _bracketed(name: str) -> str:
+    """A name that is a derivative itself, in brackets: ``d(dJ/dw)/dw``."""
+    return f"({name})" if name.startswith("d") and "/d" in name else name
+
+
+def _refuse_disconnected(graph: Graph, seed: str, node: str, disconnected: str) -> None:
+    message = f"{seed!r} does not depend on it, so there is no derivative"
+    origin = graph.dag.nodes[node]["origin"]
+    hint = "leave it out of wrt, or ask for disconnected='zero'"
+    error = GradientError(
+        message, node=node, op=graph.dag.nodes[node]["op"], origin=origin, hint=hint
+    )
+    if disconnected == "raise":
+        raise error
+    if disconnected == "warn":
+        warnings.warn(str(error), stacklevel=4)

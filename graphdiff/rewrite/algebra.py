@@ -1,0 +1,323 @@
+"""Algebra that a careful person would do before writing a formula down.
+
+Each rule has a name and says in its docstring what it does. A rule never changes a result beyond
+rounding, NaN and infinity included: there is no ``0 * x = 0``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.tensor import Tensor
+from graphdiff.ops import OPS
+from graphdiff.ops.shaping import permutation
+from graphdiff.rewrite.engine import Rule, Rules, rewrite
+
+
+def simplify(graph: Graph) -> Graph:
+    """The graph with every rule of `RULES` applied, in one sweep."""
+    return rewrite(graph, RULES)
+
+
+# -- what the rules ask ---------------------------------------------------------------------------
+
+
+def _number(t: Tensor) -> Any:
+    """The value of a scalar constant, else None."""
+    if t.op != "constant" or t.ndim:
+        return None
+    value = t.params["value"]
+    return value.item() if isinstance(value, np.ndarray) else value
+
+
+def _is(t: Tensor, value: float) -> bool:
+    number = _number(t)
+    return number is not None and not isinstance(number, bool) and number == value
+
+
+def _factor(t: Tensor) -> bool:
+    """Whether a value is a scalar made of constants and sizes only."""
+    if t.op in ("constant", "size"):
+        return t.ndim == 0
+    return t.op in ("multiply", "divide") and all(
+        o.op in ("constant", "size") and o.ndim == 0 for o in t.operands
+    )
+
+
+def _fits(candidate: Tensor, t: Tensor) -> Tensor | None:
+    """The candidate, if it has the shape and dtype of what it would replace."""
+    return candidate if candidate.spec == t.spec else None
+
+
+def _uses(t: Tensor) -> int:
+    return sum(map(len, t.graph.dag.succ[t.name].values()))
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+
+def fold_constants(t: Tensor) -> Tensor | None:
+    """An op on constants alone is computed now."""
+    operands = t.operands
+    if not operands or any(operand.op != "constant" for operand in operands):
+        return None
+    if isinstance(t.size, int) and t.size > max(1, *(_length(operand) for operand in operands)):
+        return None
+    weak = t.ndim == 0 and t.spec.is_float
+    values = [np.asarray(operand.params["value"], operand.dtype) for operand in operands]
+    if weak:
+        values = [v.astype(np.float64) if v.dtype.kind == "f" else v for v in values]
+    with np.errstate(all="ignore"):
+        value = OPS[t.op].evaluate(*values, **t.params)
+    return t.graph.constant(float(value) if weak else value, dtype=t.dtype)
+
+
+def _length(t: Tensor) -> int:
+    return t.size if isinstance(t.size, int) else 1
+
+
+def drop_zero(t: Tensor) -> Tensor | None:
+    """``x + 0`` and ``x - 0`` are ``x``; ``0 - x`` is ``-x``."""
+    a, b = t.operands
+    if _is(b, 0):
+        return _fits(a, t)
+    if _is(a, 0):
+        return _fits(b if t.op == "add" else -b, t)
+    return None
+
+
+def drop_one(t: Tensor) -> Tensor | None:
+    """``1 * x``, ``x * 1``, ``x / 1`` and ``x ** 1`` are ``x``; ``-1 * x`` is ``-x``."""
+    a, b = t.operands
+    if _is(b, 1):
+        return _fits(a, t)
+    if t.op == "multiply":
+        if _is(a, 1):
+            return _fits(b, t)
+        if _is(a, -1) or _is(b, -1):
+            return _fits(-(b if _is(a, -1) else a), t)
+    return None
+
+
+def square_power(t: Tensor) -> Tensor | None:
+    """``x ** 2`` and ``x * x`` are the square of ``x``; ``x ** 0`` is 1."""
+    a, b = t.operands
+    if (t.op == "power" and _is(b, 2)) or (t.op == "multiply" and a.name == b.name):
+        return _fits(np.square(a), t) if a.dtype.kind != "b" else None
+    if t.op == "power" and _is(b, 0):
+        return _full(t, 1)
+    return None
+
+
+def _full(t: Tensor, value: float) -> Tensor:
+    constant = t.graph.constant(value, dtype=t.dtype)
+    return np.broadcast_to(constant, t.shape) if t.ndim else constant  # type: ignore[arg-type, return-value]  # a Tensor of named dimensions
+
+
+def double(t: Tensor) -> Tensor | None:
+    """``x + x`` is ``2 * x``."""
+    a, b = t.operands
+    return _fits(2 * a, t) if a.name == b.name and a.dtype.kind == "f" else None
+
+
+def gather_factors(t: Tensor) -> Tensor | None:
+    """Scalar factors come together in front: ``2 * (e / t)`` is ``(2 / t) * e``."""
+    a, b = t.operands
+    if t.op == "divide":
+        a, b = b, a
+        if not _factor(a):
+            return None
+    elif not _factor(a):
+        a, b = b, a
+        if not _factor(a):
+            return None
+    if _factor(b) or b.op not in ("multiply", "divide") or b.ndim == 0:
+        return None
+    x, y = b.operands
+    if _factor(y):
+        inner, value = (1 / y if b.op == "divide" else y), x
+    elif _factor(x) and b.op == "multiply":
+        inner, value = x, y
+    else:
+        return None
+    factor = inner / a if t.op == "divide" else inner * a
+    return _fits(factor * value, t)
+
+
+def gather_scalars(t: Tensor) -> Tensor | None:
+    """Within a scalar factor: ``(1 / t) * 2`` is ``2 / t``, and ``(2 / t) * t`` is 2."""
+    a, b = t.operands
+    if t.ndim or not (_factor(a) and _factor(b)):
+        return None
+    if t.op == "divide":
+        if a.op == "divide":  # (p / q) / b
+            p, q = a.operands
+            return _fits(p / (q * b), t)
+        return _cancelled(a, b, t)
+    if a.op != "divide":
+        a, b = b, a
+    if a.op != "divide":
+        return None
+    p, q = a.operands
+    if b.op == "divide":
+        r, s = b.operands
+        return _fits((p * r) / (q * s), t)
+    return _fits(p, t) if q.name == b.name or _same_size(q, b) else _fits((p * b) / q, t)
+
+
+def _cancelled(a: Tensor, b: Tensor, t: Tensor) -> Tensor | None:
+    """``(p * s) / s`` is ``p``."""
+    if a.op == "multiply":
+        for p, s in (a.operands, a.operands[::-1]):
+            if s.name == b.name or _same_size(s, b):
+                return _fits(p, t)
+    return None
+
+
+def _same_size(a: Tensor, b: Tensor) -> bool:
+    return a.op == b.op == "size" and a.params["dimension"] == b.params["dimension"]
+
+
+def lift_sign(t: Tensor) -> Tensor | None:
+    """Signs come outward: ``a + (-b)`` is ``a - b``, ``(-a) * b`` is ``-(a * b)``."""
+    a, b = t.operands
+    if t.op == "add":
+        if b.op == "negative":
+            return _fits(a - b.operands[0], t)
+        return _fits(b - a.operands[0], t) if a.op == "negative" else None
+    if t.op == "subtract":
+        return _fits(a + b.operands[0], t) if b.op == "negative" else None
+    if a.op == "negative" and b.op == "negative":
+        return _fits(_again(t, a.operands[0], b.operands[0]), t)
+    if a.op == "negative" and _uses(a) == 1:
+        return _fits(-_again(t, a.operands[0], b), t)
+    if b.op == "negative" and _uses(b) == 1:
+        return _fits(-_again(t, a, b.operands[0]), t)
+    return None
+
+
+def _again(t: Tensor, *operands: Tensor) -> Tensor:
+    """The same op on other operands."""
+    return t.graph.apply(t.op, operands, t.params)
+
+
+def double_negative(t: Tensor) -> Tensor | None:
+    """``-(-x)`` is ``x``; ``-(a - b)`` is ``b - a``."""
+    (x,) = t.operands
+    if x.op == "negative":
+        return _fits(x.operands[0], t)
+    if x.op == "subtract" and _uses(x) == 1 and x.dtype.kind == "f":
+        a, b = x.operands
+        return None if _is(a, 0) else _fits(b - a, t)
+    return None
+
+
+def name_relu(t: Tensor) -> Tensor | None:
+    """``maximum(0, x)`` is the rectifier of ``x``."""
+    a, b = t.operands
+    if _is(a, 0) or _is(b, 0):
+        x = b if _is(a, 0) else a
+        return _fits(OPS["relu"](x), t)
+    return None
+
+
+def without_broadcast(t: Tensor) -> Tensor | None:
+    """An operand that the op broadcasts anyhow is not broadcast before."""
+    operands = t.operands
+    plain = [o.operands[0] if o.op == "broadcast_to" else o for o in operands]
+    if all(new.name == old.name for new, old in zip(plain, operands, strict=True)):
+        return None
+    for i, (new, old) in enumerate(zip(plain, operands, strict=True)):
+        if new.name != old.name:
+            candidate = _again(t, *operands[:i], new, *operands[i + 1 :])
+            if candidate.spec == t.spec:
+                return candidate
+    return None
+
+
+def same_branches(t: Tensor) -> Tensor | None:
+    """``where(c, x, x)`` is ``x``, and ``where(not c, x, y)`` is ``where(c, y, x)``."""
+    condition, x, y = t.operands
+    if x.name == y.name:
+        return _fits(x, t)
+    if condition.op == "logical_not":
+        return _fits(_again(t, condition.operands[0], y, x), t)
+    return None
+
+
+def transpose_twice(t: Tensor) -> Tensor | None:
+    """``A.T.T`` is ``A``; any two transposes are one."""
+    (x,) = t.operands
+    if t.ndim < 2:
+        return _fits(x, t)
+    order = permutation(t.params["axes"], t.ndim)
+    if order == tuple(range(t.ndim)):
+        return _fits(x, t)
+    if x.op != "transpose":
+        return None
+    inner = permutation(x.params["axes"], t.ndim)
+    both = tuple(inner[axis] for axis in order)
+    source = x.operands[0]
+    return _fits(source if both == tuple(range(t.ndim)) else np.transpose(source, both), t)  # type: ignore[arg-type]  # a Tensor
+
+
+def transpose_product(t: Tensor) -> Tensor | None:
+    """``(A.T @ B).T`` is ``B.T @ A``, and ``outer(u, v).T`` is ``outer(v, u)``."""
+    (x,) = t.operands
+    if t.ndim != 2 or _uses(x) != 1 or x.op not in ("matmul", "outer"):
+        return None
+    a, b = x.operands
+    if x.op == "outer":
+        return _fits(np.outer(b, a), t)  # type: ignore[arg-type]  # a Tensor
+    if a.ndim != 2 or b.ndim != 2 or "transpose" not in (a.op, b.op):
+        return None
+    return _fits(b.T @ a.T, t)
+
+
+def same_shape(t: Tensor) -> Tensor | None:
+    """A reshape, broadcast, squeeze or cast that changes nothing is dropped."""
+    return _fits(t.operands[0], t)
+
+
+def reshape_twice(t: Tensor) -> Tensor | None:
+    """Of two changes of shape in a row the last one counts; two that cancel are dropped."""
+    (x,) = t.operands
+    if x.op not in _RESHAPING or (t.op == "broadcast_to") != (x.op == "broadcast_to"):
+        return None
+    source = x.operands[0]
+    if source.spec == t.spec:
+        return source
+    return _again(t, source) if t.op in ("reshape", "broadcast_to") else None
+
+
+_RESHAPING = ("reshape", "expand_dims", "squeeze", "broadcast_to")
+
+_BY_OP: Mapping[str, tuple[Rule, ...]] = {
+    "add": (drop_zero, double, lift_sign),
+    "subtract": (drop_zero, lift_sign),
+    "multiply": (drop_one, square_power, lift_sign, gather_scalars, gather_factors),
+    "divide": (drop_one, lift_sign, gather_scalars, gather_factors),
+    "power": (drop_one, square_power),
+    "negative": (double_negative,),
+    "maximum": (name_relu,),
+    "where": (same_branches,),
+    "transpose": (transpose_twice, transpose_product),
+    "reshape": (same_shape, reshape_twice),
+    "broadcast_to": (same_shape, reshape_twice),
+    "expand_dims": (reshape_twice,),
+    "squeeze": (same_shape, reshape_twice),
+    "astype": (same_shape,),
+}
+
+
+def _rules(name: str) -> tuple[Rule, ...]:
+    general = (without_broadcast,) if OPS[name].elementwise and name != "broadcast_to" else ()
+    return (fold_constants, *_BY_OP.get(name, ()), *general)
+
+
+RULES: Rules = MappingProxyType({name: _rules(name) for name in OPS})

@@ -1,0 +1,151 @@
+"""One worklist sweep that applies rules to a copy of a graph until none fits.
+
+A rule looks at a tensor and returns one that may stand in its place, or None. It is written with
+operators and NumPy functions, which add the nodes it needs; what becomes dead is removed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.tensor import Tensor
+
+Rule = Callable[[Tensor], Tensor | None]
+Rules = Mapping[str, Sequence[Rule]]
+
+_INHERITED = ("phase", "scope", "origin", "seed", "via")
+
+
+class Draft:
+    """A copy of a graph in which nodes give way to others.
+
+    What gradient nodes say of forward ones (``of``, ``via``) stays true: an index tells which
+    nodes mention which.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph.copy()
+        self.dag = self.graph.dag
+        self.mentions: dict[str, list[str]] = {}
+        for node, attributes in self.dag.nodes(data=True):
+            for mentioned in (*attributes.get("of", ()), attributes.get("via")):
+                if mentioned is not None and mentioned != node:
+                    self.mentions.setdefault(mentioned, []).append(node)
+
+    def replace(self, node: str, replacement: str) -> str:
+        """Put one node in another's place; returns the name that it then has.
+
+        Users and outputs move over, and so does the user's name where the replacement has none.
+        What nobody uses any more is removed.
+        """
+        dag = self.dag
+        old, new = dag.nodes[node], dag.nodes[replacement]
+        for user, keys in list(dag.succ[node].items()):
+            for key in list(keys):
+                dag.remove_edge(node, user, key)
+                dag.add_edge(replacement, user, key)
+        outputs = self.graph.outputs_by_name
+        outputs.update({name: replacement for name, found in outputs.items() if found == node})
+        if "of" in old:
+            new["of"] = tuple(dict.fromkeys((*new.get("of", ()), *old["of"])))
+            for value in old["of"]:
+                self.mentions.setdefault(value, []).append(replacement)
+        if "local" in old and new["phase"] == old["phase"]:
+            new.setdefault("local", old["local"])
+        self.remove_dead([node])
+        self._mention_instead(node, replacement)
+        if old["named"] and not new["named"] and node not in dag:
+            self.graph._rename(replacement, node)
+            self._mention_instead(replacement, node)
+            return node
+        return replacement
+
+    def _mention_instead(self, node: str, replacement: str) -> None:
+        moved = self.mentions.pop(node, [])
+        for user in moved:
+            attributes = self.dag.nodes.get(user, {})
+            if attributes.get("via") == node:
+                attributes["via"] = replacement
+            if node in attributes.get("of", ()):
+                changed = (replacement if name == node else name for name in attributes["of"])
+                attributes["of"] = tuple(dict.fromkeys(changed))
+        if moved:
+            self.mentions.setdefault(replacement, []).extend(moved)
+
+    def remove_dead(self, candidates: Iterable[str]) -> None:
+        """Remove those of the nodes that nobody uses, and what they alone used."""
+        dag, kept = self.dag, set(self.graph.outputs_by_name.values())
+        stack = list(candidates)
+        while stack:
+            node = stack.pop()
+            if node not in dag or dag.succ[node] or node in kept:
+                continue
+            if dag.nodes[node]["op"] in ("input", "parameter"):
+                continue
+            stack.extend(dag.pred[node])
+            dag.remove_node(node)
+
+
+def rewrite(graph: Graph, rules: Rules) -> Graph:
+    """An equal graph in which no rule fits any more.
+
+    Parameters
+    ----------
+    graph
+        What to rewrite; it is not changed.
+    rules
+        For each op, the rules to try on its nodes, first to last.
+
+    Notes
+    -----
+    Linear in nodes and edges for rules that look at a bounded neighbourhood. How often each rule
+    was applied stands in the graph's attribute ``rewrites``.
+    """
+    draft = Draft(graph)
+    dag = draft.dag
+    fired = Counter(dag.graph.get("rewrites", {}))
+    queue = deque(draft.graph.order())
+    waiting = set(queue)
+    while queue:
+        node = queue.popleft()
+        waiting.discard(node)
+        if node not in dag:
+            continue
+        for rule in rules.get(dag.nodes[node]["op"], ()):
+            found = _apply(draft.graph, rule, node)
+            if found is None:
+                continue
+            replacement, added = found
+            fired[rule.__name__] += 1
+            users = list(dag.succ[node])
+            name = draft.replace(node, replacement)
+            again = [name if entry == replacement else entry for entry in added]
+            for entry in (*again, *users):
+                if entry in dag and entry not in waiting:
+                    waiting.add(entry)
+                    queue.append(entry)
+            break
+    dag.graph["rewrites"] = dict(fired)
+    return draft.graph
+
+
+def _apply(graph: Graph, rule: Rule, node: str) -> tuple[str, list[str]] | None:
+    """The rule's replacement of a node, and the nodes that were added for it."""
+    attributes = graph.dag.nodes[node]
+    marks = {key: attributes[key] for key in _INHERITED if key in attributes}
+    count = len(graph.dag)
+    with graph.marking(**marks):
+        replacement = rule(Tensor(graph, node))
+    added = _last(graph, len(graph.dag) - count)
+    if replacement is None:
+        graph.dag.remove_nodes_from(added)
+        return None
+    return replacement.name, added
+
+
+def _last(graph: Graph, count: int) -> list[str]:
+    """The last nodes that were added, in order of insertion."""
+    nodes = reversed(graph.dag._node)
+    return [next(nodes) for _ in range(count)][::-1]

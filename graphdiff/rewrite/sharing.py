@@ -1,0 +1,51 @@
+"""Common subexpressions computed once, and dead nodes dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphdiff.graph.dag import Graph
+from graphdiff.rewrite.engine import Draft
+
+_COMMUTATIVE = frozenset(
+    {"add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or"}
+)
+
+
+def share(graph: Graph) -> Graph:
+    """Nodes that apply the same op to the same operands become one.
+
+    Linear in nodes and edges.
+    """
+    draft = Draft(graph)
+    result = draft.graph
+    first: dict[Any, str] = {}
+    for node in result.order():
+        attributes = result.dag.nodes[node]
+        if attributes["op"] in ("input", "parameter"):
+            continue
+        operands = result.operands(node)
+        if attributes["op"] in _COMMUTATIVE:
+            operands.sort()
+        params = tuple((key, _key(value)) for key, value in attributes["params"].items())
+        key = (attributes["op"], tuple(operands), params, attributes["spec"])
+        found = first.setdefault(key, node)
+        if found != node:
+            first[key] = draft.replace(node, found)
+    return result
+
+
+def _key(value: Any) -> Any:
+    """A parameter's value as something that can be hashed and tells -0.0, 0.0 and 0 apart."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    return type(value), repr(value) if isinstance(value, float) else value
+
+
+def prune(graph: Graph) -> Graph:
+    """Nodes that no output depends on are dropped; inputs and parameters stay."""
+    draft = Draft(graph)
+    draft.remove_dead(reversed(draft.graph.order()))
+    return draft.graph
