@@ -25,10 +25,9 @@ class GraphdiffError(Exception):
 
     Examples
     --------
-    >>> print(GraphdiffError("operands do not fit", node="h", got="(3,) and (2,)", hint="transpose one"))
-    node 'h': operands do not fit
+    >>> print(GraphdiffError("operands do not fit", node="h", op="add", got="(3,) and (2,)"))
+    node 'h' (add): operands do not fit
       got: (3,) and (2,)
-      try: transpose one
     """
 
     def __init__(
@@ -62,6 +61,8 @@ class GraphdiffError(Exception):
         where = ""
         if self.node is not None:
             where = f"node {self.node!r}" + (f" ({self.op})" if self.op else "") + ": "
+        elif self.op is not None:
+            where = f"{self.op}: "
         lines = [where + self.message]
         parts = (
             ("at", self.origin),
@@ -74,7 +75,7 @@ class GraphdiffError(Exception):
 
 
 class GraphError(GraphdiffError):
-    """The network itself is malformed: a cycle, an unknown op, a missing operand, a name taken twice."""
+    """The network is malformed: a cycle, an unknown op, a missing operand, a name taken twice."""
 
 
 class ShapeError(GraphdiffError):
@@ -87,6 +88,10 @@ class DTypeError(GraphdiffError):
 
 class GradientError(GraphdiffError):
     """A derivative that was asked for does not exist or has no rule."""
+
+
+class PlanError(GraphdiffError):
+    """A schedule that was asked for does not exist, such as one within too small a memory limit."""
 
 
 class CompileError(GraphdiffError):

@@ -1,0 +1,216 @@
+"""Schedules: what a plan is, what it costs, and how much memory it takes.
+
+The model
+---------
+Memory holds *values*, one for each node that has been computed and not been freed since. A
+schedule is a list of steps, each of them ``compute v`` or ``free v``.
+
+- ``compute v`` needs every operand of v in memory, and v itself absent. While it runs, its
+  operands, its result and everything else in memory are resident together; afterwards v is in
+  memory too. It costs the cost of v, each time.
+- ``free v`` needs v in memory, and takes it out. It costs nothing.
+- Memory is empty at the start and holds all outputs at the end. Inputs and parameters that are
+  resident throughout are not part of the problem.
+
+A node may be computed any number of times, an output too. The *peak* of a schedule is the largest
+number of bytes that are resident during one of its steps, its *cost* the sum over its computations.
+Freeing early never hurts, so a list of computations says it all: each value is freed after its last
+use before it is computed again, or before the end. `with_frees` adds these steps. Every schedule
+that is returned to a user, by whatever strategy, has been checked step by step by `simulate`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from graphdiff.errors import PlanError
+from graphdiff.planning.problem import Problem
+
+Action = Literal["compute", "free"]
+Step = tuple[Action, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compute and to free, in which order, and what that takes.
+
+    Attributes
+    ----------
+    steps
+        Pairs ``("compute", node)`` and ``("free", node)``.
+    peak_bytes
+        The largest number of bytes that are resident during a step.
+    cost
+        The sum of the costs of all computations.
+    stored
+        The nodes that are computed once, in the order in which they are.
+    recomputed
+        The nodes that are computed more than once, in the order of their first computation.
+    lower_bound
+        No schedule within the memory limit costs less.
+    timeline
+        The bytes that are resident during each step.
+    strategy
+        The strategy that gave the plan.
+    proof
+        What is known about it, and over which set of schedules.
+    """
+
+    steps: tuple[tuple[Action, Hashable], ...] = field(repr=False)
+    peak_bytes: int
+    cost: float
+    stored: tuple[Hashable, ...]
+    recomputed: tuple[Hashable, ...]
+    lower_bound: float
+    timeline: tuple[int, ...] = field(repr=False)
+    strategy: str
+    proof: str
+
+    @cached_property
+    def gap(self) -> float:
+        """How far the cost may be above the least one, as a share of it: 0.0 is proved optimal."""
+        return (self.cost - self.lower_bound) / self.cost if self.cost > self.lower_bound else 0.0
+
+    @cached_property
+    def computations(self) -> dict[Hashable, int]:
+        """How often each node is computed, in the order of first computations."""
+        return dict(Counter(node for action, node in self.steps if action == "compute"))
+
+    def __repr__(self) -> str:
+        again = len(self.recomputed)
+        return (
+            f"<Plan {self.strategy!r}: peak {self.peak_bytes:,} bytes, cost {self.cost:,}, "
+            f"{again} of {again + len(self.stored)} nodes recomputed, gap {self.gap:.1%}>"
+        )
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a schedule takes: its peak, its cost, and the bytes resident during each step."""
+
+    peak: int
+    cost: float
+    timeline: tuple[int, ...]
+
+
+def simulate(problem: Problem, steps: Iterable[Step]) -> Trace:
+    """Run a schedule step by step, check it, and add up what it takes.
+
+    Raises
+    ------
+    PlanError
+        If the schedule breaks a rule of the model.
+
+    Examples
+    --------
+    >>> chain = Problem(("a", "b"), ((), (0,)), (4, 3), (1, 1), (1,))
+    >>> simulate(chain, [("compute", 0), ("compute", 1), ("free", 0)])
+    Trace(peak=7, cost=2, timeline=(4, 7, 3))
+    """
+    names, sizes = problem.names, problem.sizes
+    present = [False] * len(names)
+    bytes_now = 0
+    cost: float = 0
+    timeline = []
+    for action, node in steps:
+        if action == "compute":
+            if present[node]:
+                raise PlanError("computed while it is in memory", node=str(names[node]))
+            for operand in problem.operands[node]:
+                if not present[operand]:
+                    raise PlanError(
+                        f"its operand {names[operand]!r} is not in memory", node=str(names[node])
+                    )
+            bytes_now += sizes[node]
+            cost += problem.costs[node]
+        else:
+            if not present[node]:
+                raise PlanError("freed while it is not in memory", node=str(names[node]))
+            bytes_now -= sizes[node]
+        present[node] = action == "compute"
+        timeline.append(bytes_now)
+    for node in problem.outputs:
+        if not present[node]:
+            raise PlanError("an output is not in memory at the end", node=str(names[node]))
+    return Trace(max(timeline, default=0), cost, tuple(timeline))
+
+
+def with_frees(problem: Problem, sequence: Sequence[int]) -> list[Step]:
+    """The computations in their order, and each value freed after its last use.
+
+    Computations whose result is never used are left out. Linear in computations and operands.
+
+    Examples
+    --------
+    >>> chain = Problem(("a", "b"), ((), (0,)), (4, 3), (1, 1), (1,))
+    >>> with_frees(chain, [0, 1])
+    [('compute', 0), ('compute', 1), ('free', 0)]
+    """
+    wanted = bytearray(len(problem))  # what the steps after this one need
+    for node in problem.outputs:
+        wanted[node] = True
+    steps: list[Step] = []
+    for node in reversed(sequence):
+        if not wanted[node]:
+            continue
+        wanted[node] = False
+        for operand in reversed(problem.operands[node]):
+            if not wanted[operand]:
+                wanted[operand] = True
+                steps.append(("free", operand))
+        steps.append(("compute", node))
+    steps.reverse()
+    return steps
+
+
+def measure(problem: Problem, sequence: Iterable[int]) -> tuple[int, float]:
+    """Peak and cost of a list of computations, freed as `with_frees` does; quick and unchecked."""
+    sizes, operands, costs = problem.sizes, problem.operands, problem.costs
+    wanted = bytearray(len(problem))
+    bytes_now = peak = 0
+    for node in problem.outputs:
+        wanted[node] = True
+        bytes_now += sizes[node]
+    cost: float = 0
+    for node in reversed([*sequence]):
+        if wanted[node]:
+            wanted[node] = False
+            cost += costs[node]
+            after = bytes_now - sizes[node]
+            for operand in operands[node]:
+                if not wanted[operand]:
+                    wanted[operand] = True
+                    after += sizes[operand]
+            peak = max(peak, after + sizes[node])
+            bytes_now = after
+    return peak, cost
+
+
+def computed(steps: Iterable[Step]) -> list[int]:
+    """The computations of a schedule, in their order."""
+    return [node for action, node in steps if action == "compute"]
+
+
+def make_plan(
+    problem: Problem, sequence: Sequence[int], *, lower_bound: float, strategy: str, proof: str
+) -> Plan:
+    """The plan that runs these computations: freed, simulated, and told in the user's names."""
+    steps = with_frees(problem, sequence)
+    trace = simulate(problem, steps)
+    names = problem.names
+    counts = Counter(computed(steps))
+    return Plan(
+        steps=tuple((action, names[node]) for action, node in steps),
+        peak_bytes=trace.peak,
+        cost=trace.cost,
+        stored=tuple(names[node] for node, count in counts.items() if count == 1),
+        recomputed=tuple(names[node] for node, count in counts.items() if count > 1),
+        lower_bound=min(lower_bound, trace.cost),
+        timeline=trace.timeline,
+        strategy=strategy,
+        proof=proof,
+    )
