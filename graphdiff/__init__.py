@@ -5,6 +5,7 @@ made in reverse mode; both are lowered to plain NumPy source, run, and drawn wit
 """
 
 from graphdiff.autodiff.reverse import gradient
+from graphdiff.compiler import compile
 from graphdiff.errors import (
     ArgumentError,
     CompileError,
@@ -19,13 +20,16 @@ from graphdiff.errors import (
 from graphdiff.graph.dag import Graph, Report
 from graphdiff.graph.files import load
 from graphdiff.graph.tensor import Tensor
+from graphdiff.lower.runtime import Compiled
 from graphdiff.ops.spec import Dim, Spec
+from graphdiff.version import VERSION
 
-__version__ = "0.1.0.dev0"
+__version__ = VERSION
 
 __all__ = [
     "ArgumentError",
     "CompileError",
+    "Compiled",
     "DTypeError",
     "Dim",
     "DrawError",
@@ -38,6 +42,7 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Tensor",
+    "compile",
     "gradient",
     "load",
 ]

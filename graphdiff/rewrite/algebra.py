@@ -128,11 +128,7 @@ def double(t: Tensor) -> Tensor | None:
 def gather_factors(t: Tensor) -> Tensor | None:
     """Scalar factors come together in front: ``2 * (e / t)`` is ``(2 / t) * e``."""
     a, b = t.operands
-    if t.op == "divide":
-        a, b = b, a
-        if not _factor(a):
-            return None
-    elif not _factor(a):
+    if t.op == "divide" or not _factor(a):
         a, b = b, a
         if not _factor(a):
             return None

@@ -1,0 +1,1 @@
+"""From a graph to NumPy source, and to a function that runs it."""

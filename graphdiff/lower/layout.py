@@ -1,0 +1,100 @@
+"""Lines of at most 100 columns, broken as `ruff format` breaks them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+WIDTH = 100
+_OPERATORS = ((" or ",), (" and ",), (" + ", " - "), (" * ", " / ", " @ "))
+
+
+def wrap(line: str) -> list[str]:
+    """A statement as one or more lines: one that does not fit is split at its last brackets.
+
+    Examples
+    --------
+    >>> for part in wrap("y = np.concatenate([" + ", ".join(f"part_{i}" for i in range(9)) + "])"):
+    ...     print(part)
+    y = np.concatenate([part_0, part_1, part_2, part_3, part_4, part_5, part_6, part_7, part_8])
+    >>> for part in wrap("def forward(" + ", ".join(f"weight_{i}" for i in range(9)) + "):"):
+    ...     print(part)
+    def forward(
+        weight_0, weight_1, weight_2, weight_3, weight_4, weight_5, weight_6, weight_7, weight_8
+    ):
+    """
+    if len(line) <= WIDTH:
+        return [line]
+    text = line.lstrip(" ")
+    indent = line[: len(line) - len(text)]
+    span = _last_brackets(text)
+    if span is not None:
+        start, stop = span
+        head, body, tail = text[: start + 1], text[start + 1 : stop], text[stop:]
+        inner = f"{indent}    {body}"
+        if len(inner) > WIDTH:
+            parts = _split(body, (", ",))
+            lines = [part for _, item in parts for part in wrap(f"{indent}    {item},")]
+        else:
+            lines = [inner]
+        return [f"{indent}{head}", *lines, f"{indent}{tail}"]
+    target, equals, value = text.partition(" = ")
+    if not equals:
+        return [line]
+    return [f"{indent}{target} = (", *_operands(f"{indent}    ", value), f"{indent})"]
+
+
+def _operands(indent: str, value: str) -> list[str]:
+    """An expression, split before its loosest operators if it does not fit."""
+    if len(indent) + len(value) <= WIDTH:
+        return [indent + value]
+    for operators in _OPERATORS:
+        parts = _split(value, operators)
+        if len(parts) > 1:
+            return [f"{indent}{operator.lstrip()}{item}" for operator, item in parts]
+    return [indent + value]
+
+
+def _depths(text: str) -> Iterator[tuple[int, str, int]]:
+    """Position, character and bracket depth before it, strings left out."""
+    depth, quoted, escaped = 0, False, False
+    for position, char in enumerate(text):
+        if quoted:
+            quoted = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+            continue
+        if char in ")]}":
+            depth -= 1
+        yield position, char, depth
+        if char in "([{":
+            depth += 1
+        quoted = char == '"'
+
+
+def _last_brackets(text: str) -> tuple[int, int] | None:
+    """Where the last outermost brackets open and close, unless they are empty or a mere part.
+
+    Brackets inside a sum, such as ``(a + b) * c + d``, are no place to split at.
+    """
+    start, span = 0, None
+    for position, char, depth in _depths(text):
+        if depth == 0 and char in "([{":
+            start = position
+        elif depth == 0 and char in ")]}":
+            span = (start, position)
+    if span is None or span[1] - span[0] < 2 or text[span[1] + 1 :] not in ("", ",", ":"):
+        return None
+    head = text[: span[0]].partition(" = ")[2]
+    return None if any(op in head for ops in _OPERATORS for op in ops) else span
+
+
+def _split(text: str, separators: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The parts between separators outside brackets, each with the separator before it."""
+    parts, start, before = [], 0, ""
+    for position, _, depth in _depths(text):
+        if depth == 0 and position >= start:
+            for separator in separators:
+                if text.startswith(separator, position):
+                    parts.append((before, text[start:position]))
+                    before, start = separator, position + len(separator)
+    rest = text[start:].removesuffix(",")
+    return [*parts, (before, rest)] if rest else parts

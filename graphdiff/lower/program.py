@@ -1,0 +1,303 @@
+"""A graph as a list of values that a person would write, each with its code and its formula.
+
+A node that is used once and that nobody named is folded into the value that uses it. Source and
+pictures are both made from this list, so they tell the same story.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.lower.names import Names, ends_a_line, plain
+from graphdiff.ops.notation import ATOM, Site, Written
+from graphdiff.ops.op import Op
+from graphdiff.ops.spec import Dim, Spec, dimension_names
+
+LIMIT = 66  # columns of an expression, beyond which a part of it becomes a value of its own
+
+_FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
+_ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One line of a program, and one shape of a picture.
+
+    Parameters
+    ----------
+    node
+        The node whose value it is.
+    name, label
+        The variable, and the name for people.
+    code, formula
+        The expression over other values' variables, and over their labels.
+    spec, phase
+        Shape and dtype; ``"forward"`` or ``"gradient"``.
+    nodes
+        The nodes that are folded into it, itself the last.
+    operands
+        The nodes of the values that it is computed from.
+    """
+
+    node: str
+    name: str
+    label: str
+    code: Written
+    formula: Written
+    spec: Spec
+    phase: str
+    nodes: tuple[str, ...]
+    operands: tuple[str, ...]
+
+
+def _strong(op: Op, specs: tuple[Spec, ...], weak: tuple[bool, ...]) -> list[str]:
+    """The dtype that each operand is to be given in the text, "" for none.
+
+    A number is written as Python's, which takes the dtype of what it meets. Where that would not
+    be the dtype of the result (there is nothing to meet, or less than the number's own), it is
+    written as one of NumPy's.
+    """
+    first = 1 if op.name == "where" else 0
+    dtypes = [spec.dtype for spec in specs[first:]]
+    met: list[Any] = [dtype for dtype, w in zip(dtypes, weak[first:], strict=True) if not w]
+    numbers = [dtype.type(0).item() for dtype, w in zip(dtypes, weak[first:], strict=True) if w]
+    natural = np.result_type(*met, *numbers) if met else np.result_type(*map(type, numbers))
+    if natural == np.result_type(*dtypes):
+        return [""] * len(specs)
+    return [
+        f"np.{spec.dtype}" if w and spec.ndim == 0 else ""
+        for spec, w in zip(specs, weak, strict=True)
+    ]
+
+
+def _typed(text: Written, dtype: str) -> Written:
+    return Written(f"{dtype}({text.text})") if dtype else text
+
+
+def substituted(site: Site, names: Mapping[str, str]) -> Site:
+    """A site whose named dimensions are called otherwise."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(one, value))
+        if isinstance(value, Dim):
+            return Dim(re.sub(r"[^\W\d]\w*", lambda m: names.get(m.group(), m.group()), value))
+        return value
+
+    def spec(value: Spec) -> Spec:
+        return Spec(one(value.shape), value.dtype)
+
+    params = {key: one(value) for key, value in site.params.items()}
+    return Site(site.operands, tuple(map(spec, site.specs)), spec(site.out), params)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All values of a graph in the order of their computation.
+
+    ``arguments`` are the inputs and parameters, ``arrays`` the constants that are no numbers.
+    ``dimensions`` gives the variable of each named dimension.
+    """
+
+    graph: Graph
+    names: Names
+    arguments: tuple[str, ...]
+    arrays: tuple[str, ...]
+    values: Mapping[str, Value]
+    holder: Mapping[str, str]
+    dimensions: Mapping[str, str]
+    results: Mapping[str, Written]
+
+
+def program(graph: Graph, taken: Iterable[str] = ()) -> Program:
+    """The values of a graph.
+
+    Parameters
+    ----------
+    graph
+        What to write.
+    taken
+        Names that may not be used for variables.
+
+    Notes
+    -----
+    Linear in nodes and edges.
+    """
+    return _Writer(graph, taken).program()
+
+
+class _Writer:
+    """The state of one pass over a graph in topological order."""
+
+    def __init__(self, graph: Graph, taken: Iterable[str]) -> None:
+        self.graph = graph
+        self.nodes = graph.dag.nodes
+        self.names = Names(graph, taken)
+        self.outputs = set(graph.outputs_by_name.values())
+        self.text: dict[str, Written] = {}
+        self.code: dict[str, Written] = {}
+        self.weak: set[str] = set()
+
+    def program(self) -> Program:
+        graph, names = self.graph, self.names
+        order = graph.order()
+        arguments = [n for n in order if self.nodes[n]["op"] in ("input", "parameter")]
+        arguments.sort(key=lambda n: self.nodes[n]["op"] == "parameter")
+        for node in arguments:
+            self.text[node] = Written(names.variable(node))
+        for node in order:
+            for part in graph.spec(node).shape:
+                for name in dimension_names(part):
+                    names.dimension(name)
+        arrays = [n for n in order if self._is_array(n)]
+        for node in arrays:
+            self.text[node] = Written(names.variable(node))
+        for node in order:
+            if node not in self.text:
+                self._write(node)
+        results = {name: self.text[node] for name, node in graph.outputs_by_name.items()}
+        values = self._values(order, {*arguments, *arrays})
+        return Program(
+            graph,
+            names,
+            tuple(arguments),
+            tuple(arrays),
+            values,
+            _holders(values),
+            dict(names.dimensions),
+            results,
+        )
+
+    def _is_array(self, node: str) -> bool:
+        return self.nodes[node]["op"] == "constant" and self.graph.spec(node).ndim > 0
+
+    # -- code --------------------------------------------------------------------------------
+
+    def _write(self, node: str) -> None:
+        operands = self.graph.operands(node)
+        written = self._expression(node, operands)
+        while len(written.text) > LIMIT and (wide := self._widest(operands)) is not None:
+            self._keep(wide)
+            written = self._expression(node, operands)
+        self.text[node] = written
+        if self._has_line(node):
+            self._keep(node)
+
+    def _expression(self, node: str, operands: list[str]) -> Written:
+        op, spec = self.graph.op(node), self.graph.spec(node)
+        specs = tuple(self.graph.spec(operand) for operand in operands)
+        texts = tuple(self.text[operand] for operand in operands)
+        weak = tuple(operand in self.weak for operand in operands)
+        if op.name in SOURCES or (op.name in _ARITHMETIC and all(weak)):
+            self.weak.add(node)
+        elif any(weak):
+            texts = tuple(map(_typed, texts, _strong(op, specs, weak)))
+            if op.name == "broadcast_to" and self.nodes[operands[0]]["op"] != "constant":
+                texts = (Written(f"float({texts[0].text})"),)
+        site = Site(texts, specs, spec, self.nodes[node]["params"])
+        return op.numpy(self._own_dimensions(site))
+
+    def _own_dimensions(self, site: Site) -> Site:
+        """The site with the variables of named dimensions that could not keep their name."""
+        changed = {old: new for old, new in self.names.dimensions.items() if old != new}
+        return substituted(site, changed) if changed else site
+
+    def _widest(self, operands: list[str]) -> str | None:
+        """The longest operand that is an expression yet."""
+        wide = [n for n in operands if n not in self.code and self.text[n].binds < ATOM]
+        wide += [n for n in operands if n not in self.code and "(" in self.text[n].text]
+        return max(wide, key=lambda n: len(self.text[n].text), default=None)
+
+    def _has_line(self, node: str) -> bool:
+        """Whether a value gets a line of its own."""
+        attributes = self.nodes[node]
+        if node in self.outputs:
+            return True
+        if attributes["op"] in ("constant", "size"):
+            return False
+        if attributes["named"] or ends_a_line(self.graph, node):
+            return True
+        uses = sum(map(len, self.graph.dag.succ[node].values()))
+        if attributes["op"] in _FREE and self.text[node].text.count("(") == 0:
+            return False
+        if uses != 1:
+            return True
+        return attributes["phase"] == "gradient" and self.names.gradient_of(node) is not None
+
+    def _keep(self, node: str) -> None:
+        """Give a value a line, and a name by which the others refer to it."""
+        written = self.text[node]
+        if node in self.outputs and node in self.weak:
+            spec = self.graph.spec(node)
+            written = Written(f"np.{spec.dtype}({written.text})")
+            self.weak.discard(node)
+        self.code[node] = written
+        self.text[node] = Written(self.names.variable(node))
+
+    # -- formulas and the list ---------------------------------------------------------------
+
+    def _values(self, order: list[str], given: set[str]) -> dict[str, Value]:
+        lines = {n: n for n in order if n in self.code}
+        formulas = formulas_over(self.graph, order, {*lines, *given}, self.names.label)
+        folded: dict[str, list[str]] = {}
+        reads: dict[str, dict[str, None]] = {}
+        values: dict[str, Value] = {}
+        for node in order:
+            if node in given:
+                continue
+            inner: list[str] = []
+            sources: dict[str, None] = {}
+            for operand in self.graph.operands(node):
+                if operand in lines or operand in given:
+                    sources[operand] = None
+                else:
+                    inner += folded.get(operand, ())
+                    sources |= reads.get(operand, {})
+            if node not in lines:
+                folded[node], reads[node] = [*inner, node], sources
+                continue
+            values[node] = Value(
+                node,
+                self.text[node].text,
+                self.names.label(node),
+                self.code[node],
+                formulas[node],
+                self.graph.spec(node),
+                self.nodes[node]["phase"],
+                (*dict.fromkeys(inner), node),
+                tuple(sources),
+            )
+        return values
+
+
+def _holders(values: Mapping[str, Value]) -> dict[str, str]:
+    """For each node the value that it is folded into, itself for a value."""
+    return {inner: node for node, value in values.items() for inner in value.nodes} | {
+        node: node for node in values
+    }
+
+
+def formulas_over(
+    graph: Graph, order: Iterable[str], lines: Container[str], label: Callable[[str], str]
+) -> dict[str, Written]:
+    """The formula of each node; the given values are written by their labels within others."""
+    outer: dict[str, Written] = {}
+    formulas: dict[str, Written] = {}
+    for node in order:
+        attributes = graph.dag.nodes[node]
+        if attributes["op"] in ("input", "parameter"):
+            outer[node] = formulas[node] = Written(plain(label(node)))
+            continue
+        operands = graph.operands(node)
+        specs = tuple(graph.spec(operand) for operand in operands)
+        texts = tuple(outer[operand] for operand in operands)
+        site = Site(texts, specs, graph.spec(node), attributes["params"])
+        formulas[node] = graph.op(node).formula(site)
+        outer[node] = Written(plain(label(node))) if node in lines else formulas[node]
+    return formulas

@@ -1,0 +1,108 @@
+"""What a generated file does when it is run as a script: it checks its own gradient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from graphdiff.graph.dag import Graph
+from graphdiff.lower.layout import wrap
+from graphdiff.lower.program import Program
+from graphdiff.ops.notation import shape_code
+from graphdiff.ops.spec import Dim
+
+_DOMAINS = frozenset({"log", "log1p", "sqrt", "power", "divide", "reciprocal"})  # not all of ℝ
+
+
+def check_lines(
+    program: Program, values: tuple[str, ...], gradients: Mapping[str, str]
+) -> list[str]:
+    """The block under ``if __name__ == "__main__"``, empty where it would check nothing.
+
+    Each derivative is compared with a central difference along a random direction, in float64.
+    """
+    graph = program.graph
+    pairs = {name: graph.dag.graph["derivatives"][name] for name in gradients}
+    seeds = {seed for seed, _ in pairs.values()}
+    arguments = {graph.outputs_by_name.get(a, a) for a in program.arguments}
+    checked = {n: wrt for n, (_, wrt) in pairs.items() if wrt in arguments}
+    if len(seeds) != 1 or not checked or not seeds <= set(values):
+        return []
+    names = program.names
+    sizes = ", ".join(program.dimensions.values())
+    numbers = ", ".join(str(3 + i) for i in range(len(program.dimensions)))
+    lines = ['if __name__ == "__main__":', "    rng = np.random.default_rng(0)"]
+    lines += wrap(f"    {sizes}, step = {numbers}, 1e-6" if sizes else "    step = 1e-6")
+    lines.append("    args = {")
+    for node in program.arguments:
+        lines += wrap(f"        {_quoted(names.variable(node))}: {_sample(program, node)},")
+    value = "" if len(values) == 1 else f"[{_quoted(next(iter(seeds)))}]"
+    keys = {gradients[name]: names.variable(wrt) for name, wrt in checked.items()}
+    same = all(key == variable for key, variable in keys.items()) and len(keys) == len(gradients)
+    loop = "name, grad in grads.items()" if same else "key, name in checked.items()"
+    lines += ["    }", "    _, grads = value_and_grad(**args)"]
+    if not same:
+        items = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in keys.items())
+        lines += wrap(f"    checked = {{{items}}}")
+    lines += [
+        f"    for {loop}:",
+        *([] if same else ["        grad = grads[key]"]),
+        "        v = rng.normal(size=np.shape(args[name]))",
+        f"        up = forward(**{{**args, name: args[name] + step * v}}){value}",
+        f"        down = forward(**{{**args, name: args[name] - step * v}}){value}",
+        "        error = abs((up - down) / (2 * step) - np.sum(grad * v))",
+        '        print(f"d/d{name}: directional derivative agrees to {error:.1e}")',
+    ]
+    return lines
+
+
+def _sample(program: Program, node: str) -> str:
+    """A random value for an argument, within the domain of the ops."""
+    graph = program.graph
+    spec = graph.spec(node)
+    changed = program.dimensions
+    shape = tuple(
+        Dim(changed[part]) if isinstance(part, Dim) and part in changed else part
+        for part in spec.shape
+    )
+    size = shape_code(shape) if len(shape) != 1 else str(shape[0])
+    if spec.dtype.kind == "b":
+        text = f"rng.random(size={size}) < 0.5"
+    elif spec.dtype.kind == "i":
+        text = f"rng.integers({_bound(graph, node)}, size={size})"
+    elif any(_has_domain(graph, name) for name in graph.dag):
+        text = f"rng.uniform(0.5, 1.5, size={size})"
+    else:
+        text = f"rng.normal(size={size})"
+    return (
+        text if spec.ndim else f"np.array({text.replace(', size=()', '').replace('size=()', '')})"
+    )
+
+
+def _has_domain(graph: Graph, node: str) -> bool:
+    """Whether an op is not defined, or has no finite slope, for some operands."""
+    if graph.dag.nodes[node]["op"] not in _DOMAINS:
+        return False
+    last = graph.dag.nodes[graph.operands(node)[-1]]["op"]
+    return last not in ("constant", "size")
+
+
+def _bound(graph: Graph, node: str) -> str:
+    """One more than the largest label that fits where an integer argument is an index."""
+    stack, seen = [node], {node}
+    while stack:
+        found = stack.pop()
+        for user in graph.dag.succ[found]:
+            op, params = graph.dag.nodes[user]["op"], graph.dag.nodes[user]["params"]
+            operands = graph.operands(user)
+            if op in ("gather", "take_along_axis") and found in operands[1:]:
+                axis = params["axis"] if op == "take_along_axis" else operands[1:].index(found)
+                return shape_code((graph.spec(operands[0]).shape[axis],))[1:-2]
+            if user not in seen and graph.spec(user).dtype.kind == "i":
+                seen.add(user)
+                stack.append(user)
+    return "2"
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)

@@ -1,0 +1,3 @@
+"""The version of graphdiff."""
+
+VERSION = "0.1.0"
