@@ -19,10 +19,11 @@ from typing import Any, Literal
 import numpy as np
 
 from graphdiff.errors import GradientError, GraphError
+from graphdiff.graph import numpy_api
 from graphdiff.graph.dag import Graph, here
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.op import Masked, Op
-from graphdiff.ops.spec import Shape, product
+from graphdiff.ops.spec import Dimension, Shape, product
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Cotangent:
         """The same with its mask applied."""
         if self.mask is None:
             return self
-        return Cotangent(np.where(self.mask, self.value, 0.0), branched=True)
+        return Cotangent(numpy_api.where(self.mask, self.value, 0.0), branched=True)
 
 
 def gradient(
@@ -294,7 +295,7 @@ def _contribution(
     if not isinstance(made, Tensor):  # a literal zero
         return None
     if mask is None and cotangent.branched and op.singular and made is not cotangent.value:
-        made = np.where(cotangent.value == 0, 0.0, made)
+        made = numpy_api.where(cotangent.value == 0, 0.0, made)
     part = Cotangent(made, mask, cotangent.branched)
     full = shape if op.elementwise else made.shape
     if full != operand.shape:
@@ -307,7 +308,7 @@ def _contribution(
 
 def broadcast_to(value: Tensor, shape: Shape) -> Tensor:
     """The value at its full shape."""
-    return value if value.shape == shape else np.broadcast_to(value, shape)  # type: ignore[arg-type]  # named dimensions
+    return value if value.shape == shape else numpy_api.broadcast_to(value, shape)
 
 
 def undo_broadcast(value: Tensor, full: Shape, shape: Shape) -> Tensor:
@@ -316,12 +317,14 @@ def undo_broadcast(value: Tensor, full: Shape, shape: Shape) -> Tensor:
     ``value`` broadcasts to ``full``; an axis along which it has not been broadcast yet gives the
     axis's length as a factor instead of a sum.
     """
-    dropped, kept, factors = [], [], []
+    dropped: list[int] = []
+    kept: list[int] = []
+    factors: list[Dimension] = []
     for axis in range(-len(full), 0):
         has = value.shape[axis] if -axis <= value.ndim else None
         wanted = shape[axis] if -axis <= len(shape) else None
-        if wanted == full[axis]:
-            continue
+        if wanted == full[axis] or wanted not in (None, 1):
+            continue  # alike, or not broadcast to the operand's length yet
         if has == full[axis]:
             (dropped if wanted is None else kept).append(axis % value.ndim)
         else:
@@ -329,9 +332,9 @@ def undo_broadcast(value: Tensor, full: Shape, shape: Shape) -> Tensor:
             if has is not None and wanted is None:
                 dropped.append(axis % value.ndim)
     if kept:
-        value = np.sum(value, axis=tuple(kept), keepdims=True)
+        value = value.sum(tuple(kept), keepdims=True)
     if dropped:
-        value = np.sum(value, axis=tuple(dropped))
+        value = value.sum(tuple(dropped))
     count = product(factors)
     return value if count == 1 else value * count
 

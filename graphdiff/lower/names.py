@@ -134,23 +134,21 @@ class Names:
         of = self.gradient_of(node)
         if of is not None:
             return f"d{identifier(attributes['seed'])}_d{self.variable(of)}"
-        if attributes["phase"] == "forward":
-            if ends_a_line(self.graph, node):
-                return identifier(attributes["local"])
-            before = self._before_activation(node)
-            if before is not None:
-                return before
-        return _LETTERS.get(attributes["op"], "v")
+        if attributes["phase"] == "gradient":
+            return _LETTERS.get(attributes["op"], "v")
+        if ends_a_line(self.graph, node):
+            name = attributes["local"]
+        else:
+            name = self._before_activation(node) or _LETTERS.get(attributes["op"], "v")
+        return identifier(f"{attributes['scope']}/{name}")
 
     def _before_activation(self, node: str) -> str | None:
         """``a1`` for the value whose activation is ``h1``."""
         nodes = self.graph.dag.nodes
         for user in self.graph.dag.succ[node]:
             if nodes[user]["op"] in _ACTIVATIONS and nodes[user]["phase"] == "forward":
-                scope, _, last = (user if nodes[user]["named"] else "").rpartition("/")
-                digits = re.search(r"\d*$", last)
-                stem = f"a{digits.group() if digits else ''}"
-                return identifier(f"{scope}/{stem}")
+                digits = re.search(r"\d*$", user if nodes[user]["named"] else "")
+                return f"a{digits.group() if digits else ''}"
         return None
 
     def _unique(self, wish: str) -> str:

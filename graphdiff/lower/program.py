@@ -146,7 +146,7 @@ class _Writer:
 
     def program(self) -> Program:
         graph, names = self.graph, self.names
-        order = graph.order()
+        order = forward_first(graph)
         arguments = [n for n in order if self.nodes[n]["op"] in ("input", "parameter")]
         arguments.sort(key=lambda n: self.nodes[n]["op"] == "parameter")
         for node in arguments:
@@ -198,8 +198,8 @@ class _Writer:
             self.weak.add(node)
         elif any(weak):
             texts = tuple(map(_typed, texts, _strong(op, specs, weak)))
-            if op.name == "broadcast_to" and self.nodes[operands[0]]["op"] != "constant":
-                texts = (Written(f"float({texts[0].text})"),)
+            if op.name == "broadcast_to" and spec.is_float and texts[0].text.isidentifier():
+                texts = (Written(f"float({texts[0].text})"),)  # a size, which is an int
         site = Site(texts, specs, spec, self.nodes[node]["params"])
         return op.numpy(self._own_dimensions(site))
 
@@ -274,6 +274,19 @@ class _Writer:
                 tuple(sources),
             )
         return values
+
+
+def forward_first(graph: Graph) -> list[str]:
+    """The topological order, with all that is of the forward phase before the gradient."""
+    nodes, pred = graph.dag.nodes, graph.dag.pred
+    order = graph.order()
+    early = dict.fromkeys(
+        node for node in order if nodes[node]["phase"] == "forward" and not pred[node]
+    )
+    for node in order:
+        if nodes[node]["phase"] == "forward" and all(operand in early for operand in pred[node]):
+            early[node] = None
+    return [*early, *(node for node in order if node not in early)]
 
 
 def _holders(values: Mapping[str, Value]) -> dict[str, str]:

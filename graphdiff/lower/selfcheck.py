@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+import numpy as np
+
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.layout import wrap
 from graphdiff.lower.program import Program
 from graphdiff.ops.notation import shape_code
 from graphdiff.ops.spec import Dim
 
-_DOMAINS = frozenset({"log", "log1p", "sqrt", "power", "divide", "reciprocal"})  # not all of ℝ
+_DOMAINS = frozenset({"log", "log1p", "sqrt", "power", "divide", "reciprocal"})
+_POSITIVE = frozenset({"size", "exp", "sigmoid", "softmax", "softplus"})
+_KEEP_POSITIVE = frozenset(
+    {"add", "multiply", "divide", "power", "sqrt", "square", "sum", "mean", "max", "min", "astype"}
+    | {"broadcast_to", "expand_dims", "reshape", "squeeze", "transpose", "concatenate", "gather"}
+)
 
 
 def check_lines(
@@ -70,21 +77,27 @@ def _sample(program: Program, node: str) -> str:
         text = f"rng.random(size={size}) < 0.5"
     elif spec.dtype.kind == "i":
         text = f"rng.integers({_bound(graph, node)}, size={size})"
-    elif any(_has_domain(graph, name) for name in graph.dag):
+    elif _has_domain(graph):
         text = f"rng.uniform(0.5, 1.5, size={size})"
     else:
-        text = f"rng.normal(size={size})"
+        text = f"0.3 * rng.normal(size={size})"
     return (
         text if spec.ndim else f"np.array({text.replace(', size=()', '').replace('size=()', '')})"
     )
 
 
-def _has_domain(graph: Graph, node: str) -> bool:
-    """Whether an op is not defined, or has no finite slope, for some operands."""
-    if graph.dag.nodes[node]["op"] not in _DOMAINS:
-        return False
-    last = graph.dag.nodes[graph.operands(node)[-1]]["op"]
-    return last not in ("constant", "size")
+def _has_domain(graph: Graph) -> bool:
+    """Whether some op may meet a value for which it is not defined or has no finite slope."""
+    positive: set[str] = set()
+    for node in graph.order():
+        op, operands = graph.dag.nodes[node]["op"], graph.operands(node)
+        if op in _DOMAINS and not positive.issuperset(operands[-1:]):
+            return True
+        if op in _POSITIVE or (op in _KEEP_POSITIVE and positive.issuperset(operands)):
+            positive.add(node)
+        if op == "constant" and np.all(graph.dag.nodes[node]["params"]["value"] > 0):
+            positive.add(node)
+    return False
 
 
 def _bound(graph: Graph, node: str) -> str:

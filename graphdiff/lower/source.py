@@ -116,23 +116,28 @@ class _Source:
 
     def _equations(self) -> list[str]:
         """The network in formulas over the names that the user gave."""
-        values, names = self.program.values, self.program.names
+        values = self.program.values
         needed = self._needed(self.graph.outputs_by_name[name] for name in self.values)
         forward = [v for v in values.values() if v.node in needed and v.phase == "forward"]
         if len(forward) > 4 * _MOST_EQUATIONS:
             return []
-        lines = {v.node for v in forward if self.graph.dag.nodes[v.node]["named"]}
-        lines.update(self.program.arrays)
-        order = [node for value in forward for node in value.nodes]
-        order = [*self.program.arguments, *self.program.arrays, *order]
-        formulas = formulas_over(self.graph, order, lines, names.label)
-        equations = [
+        named = {v.node for v in forward if self.graph.dag.nodes[v.node]["named"]}
+        for lines in (named, {v.node for v in forward}):
+            equations = self._formulas(forward, lines)
+            if all(len(equation) < WIDTH - 4 for equation in equations):
+                return equations if len(equations) <= _MOST_EQUATIONS else []
+        return []
+
+    def _formulas(self, forward: Sequence[Value], lines: set[str]) -> list[str]:
+        """``h = max(0, x W + c)`` for each of the lines; the other values are folded in."""
+        given = [*self.program.arguments, *self.program.arrays]
+        order = [*given, *(node for value in forward for node in value.nodes)]
+        formulas = formulas_over(self.graph, order, {*lines, *given}, self.program.names.label)
+        return [
             f"{plain(value.label)} = {formulas[value.node].text}"
             for value in forward
             if value.node in lines
         ]
-        fits = all(len(equation) < WIDTH - 4 for equation in equations)
-        return equations if fits and len(equations) <= _MOST_EQUATIONS else []
 
     def _table(self) -> list[str]:
         rows = []
