@@ -244,7 +244,9 @@ class _Writer:
 
     def _values(self, order: list[str], given: set[str]) -> dict[str, Value]:
         lines = {n: n for n in order if n in self.code}
-        formulas = formulas_over(self.graph, order, {*lines, *given}, self.names.label)
+        formulas = formulas_over(
+            self.graph, order, {*lines, *given}, lambda node: plain(self.names.label(node))
+        )
         folded: dict[str, list[str]] = {}
         reads: dict[str, dict[str, None]] = {}
         values: dict[str, Value] = {}
@@ -299,18 +301,21 @@ def _holders(values: Mapping[str, Value]) -> dict[str, str]:
 def formulas_over(
     graph: Graph, order: Iterable[str], lines: Container[str], label: Callable[[str], str]
 ) -> dict[str, Written]:
-    """The formula of each node; the given values are written by their labels within others."""
+    """The formula of each node; the given values are written as their labels within others.
+
+    ``label`` gives the text as it is put into a formula.
+    """
     outer: dict[str, Written] = {}
     formulas: dict[str, Written] = {}
     for node in order:
         attributes = graph.dag.nodes[node]
         if attributes["op"] in ("input", "parameter"):
-            outer[node] = formulas[node] = Written(plain(label(node)))
+            outer[node] = formulas[node] = Written(label(node))
             continue
         operands = graph.operands(node)
         specs = tuple(graph.spec(operand) for operand in operands)
         texts = tuple(outer[operand] for operand in operands)
         site = Site(texts, specs, graph.spec(node), attributes["params"])
         formulas[node] = graph.op(node).formula(site)
-        outer[node] = Written(plain(label(node))) if node in lines else formulas[node]
+        outer[node] = Written(label(node)) if node in lines else formulas[node]
     return formulas

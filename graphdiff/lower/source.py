@@ -132,7 +132,10 @@ class _Source:
         """``h = max(0, x W + c)`` for each of the lines; the other values are folded in."""
         given = [*self.program.arguments, *self.program.arrays]
         order = [*given, *(node for value in forward for node in value.nodes)]
-        formulas = formulas_over(self.graph, order, {*lines, *given}, self.program.names.label)
+        names = self.program.names
+        formulas = formulas_over(
+            self.graph, order, {*lines, *given}, lambda node: plain(names.label(node))
+        )
         return [
             f"{plain(value.label)} = {formulas[value.node].text}"
             for value in forward
