@@ -4,6 +4,7 @@ A network is declared as a directed acyclic graph of ops, held in networkx; its 
 made in reverse mode; both are lowered to plain NumPy source, run, and drawn with graphviz.
 """
 
+from graphdiff import special
 from graphdiff.autodiff.reverse import gradient
 from graphdiff.compiler import compile
 from graphdiff.errors import (
@@ -45,4 +46,5 @@ __all__ = [
     "compile",
     "gradient",
     "load",
+    "special",
 ]

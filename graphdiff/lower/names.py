@@ -77,6 +77,7 @@ class Names:
     def __init__(self, graph: Graph, taken: Iterable[str] = ()) -> None:
         self.graph = graph
         self.taken = {*_RESERVED, *taken}
+        self.numbers: dict[str, int] = {}
         self.variables: dict[str, str] = {}
         self.dimensions: dict[str, str] = {}
         self.outputs = {node: name for name, node in reversed(graph.outputs_by_name.items())}
@@ -152,13 +153,13 @@ class Names:
         return None
 
     def _unique(self, wish: str) -> str:
-        name, number = wish, 2
+        name = f"{wish}_" if wish in _RESERVED else wish
         joint = "_" if wish[-1:].isdigit() else ""
-        if name in _RESERVED:
-            name = f"{wish}_"
+        number = self.numbers.get(wish, 2)
         while name in self.taken:
             name = f"{wish}{joint}{number}"
             number += 1
+        self.numbers[wish] = number
         self.taken.add(name)
         return name
 

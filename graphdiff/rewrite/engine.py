@@ -33,6 +33,7 @@ class Draft:
             for mentioned in (*attributes.get("of", ()), attributes.get("via")):
                 if mentioned is not None and mentioned != node:
                     self.mentions.setdefault(mentioned, []).append(node)
+        self.kept = Counter(self.graph.outputs_by_name.values())
 
     def replace(self, node: str, replacement: str) -> str:
         """Put one node in another's place; returns the name that it then has.
@@ -46,9 +47,8 @@ class Draft:
             for key in list(keys):
                 dag.remove_edge(node, user, key)
                 dag.add_edge(replacement, user, key)
-        outputs = self.graph.outputs_by_name
-        outputs.update({name: replacement for name, found in outputs.items() if found == node})
-        if "of" in old:
+        self._move_outputs(node, replacement)
+        if "of" in old and new["phase"] == "gradient":
             new["of"] = tuple(dict.fromkeys((*new.get("of", ()), *old["of"])))
             for value in old["of"]:
                 self.mentions.setdefault(value, []).append(replacement)
@@ -58,9 +58,17 @@ class Draft:
         self._mention_instead(node, replacement)
         if old["named"] and not new["named"] and node not in dag:
             self.graph._rename(replacement, node)
+            self.kept[node] = self.kept.pop(replacement, 0)
             self._mention_instead(replacement, node)
             return node
         return replacement
+
+    def _move_outputs(self, node: str, replacement: str) -> None:
+        count = self.kept.pop(node, 0)
+        if count:
+            self.kept[replacement] += count
+            outputs = self.graph.outputs_by_name
+            outputs.update({name: replacement for name, found in outputs.items() if found == node})
 
     def _mention_instead(self, node: str, replacement: str) -> None:
         moved = self.mentions.pop(node, [])
@@ -76,11 +84,11 @@ class Draft:
 
     def remove_dead(self, candidates: Iterable[str]) -> None:
         """Remove those of the nodes that nobody uses, and what they alone used."""
-        dag, kept = self.dag, set(self.graph.outputs_by_name.values())
+        dag, kept = self.dag, self.kept
         stack = list(candidates)
         while stack:
             node = stack.pop()
-            if node not in dag or dag.succ[node] or node in kept:
+            if node not in dag or dag.succ[node] or kept[node]:
                 continue
             if dag.nodes[node]["op"] in ("input", "parameter"):
                 continue
