@@ -5,6 +5,7 @@ made in reverse mode; both are lowered to plain NumPy source, run, and drawn wit
 """
 
 from graphdiff import special
+from graphdiff.autodiff.paths import Expression, expression
 from graphdiff.autodiff.reverse import gradient
 from graphdiff.compiler import compile
 from graphdiff.errors import (
@@ -34,6 +35,7 @@ __all__ = [
     "DTypeError",
     "Dim",
     "DrawError",
+    "Expression",
     "FileError",
     "GradientError",
     "Graph",
@@ -44,6 +46,7 @@ __all__ = [
     "Spec",
     "Tensor",
     "compile",
+    "expression",
     "gradient",
     "load",
     "special",
