@@ -6,7 +6,15 @@ user's code, what was expected, what came instead, and what to do about it.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import os
+import sys
+from collections.abc import Iterable
+from itertools import islice
 from typing import Self
+
+import numpy as np
 
 
 class GraphdiffError(Exception):
@@ -19,7 +27,7 @@ class GraphdiffError(Exception):
     node, op
         The node at fault and its operation, where there is one.
     origin
-        The user's file and line, as ``"model.py:12"``.
+        Where in the user's code, as ``"model.py:12"``; where it is raised, if that is not known.
     expected, got, hint
         What would have been right, what was found, and what to do.
 
@@ -48,6 +56,7 @@ class GraphdiffError(Exception):
         self.expected = expected
         self.got = got
         self.hint = hint
+        self._raised = here()
         super().__init__(message)
 
     def at(self, node: str | None, op: str | None, origin: str | None) -> Self:
@@ -65,7 +74,7 @@ class GraphdiffError(Exception):
             where = f"{self.op}: "
         lines = [where + self.message]
         parts = (
-            ("at", self.origin),
+            ("at", self.origin or self._raised),
             ("expected", self.expected),
             ("got", self.got),
             ("try", self.hint),
@@ -108,3 +117,42 @@ class FileError(GraphdiffError):
 
 class DrawError(GraphdiffError):
     """A picture that cannot be drawn as asked."""
+
+
+def near(name: object, known: Iterable[object]) -> str | None:
+    """A hint that offers the names that look like a mistyped one, for an error's ``hint``.
+
+    Examples
+    --------
+    >>> near("mul", ["add", "multiply", "matmul"])
+    "did you mean 'multiply' or 'matmul'?"
+    """
+    text, candidates = str(name), list(islice(map(str, known), 10_000))
+    found = [word for word in candidates if word.startswith(text)] if len(text) > 1 else []
+    found += difflib.get_close_matches(text, candidates, n=3, cutoff=0.6)
+    offered = list(dict.fromkeys(found))[:3]
+    return f"did you mean {' or '.join(map(repr, offered))}?" if offered else None
+
+
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
+_BETWEEN = (_OURS, _NUMPY, contextlib.__file__, "<lambdify")
+
+
+def calling_line() -> tuple[str, int] | None:
+    """The file and line of the innermost caller outside graphdiff and NumPy."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_BETWEEN):
+            return name, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+    return None
+
+
+def here() -> str | None:
+    """The user's file and line at this moment; None at a prompt, where there is no file."""
+    place = calling_line()
+    if place is None or place[0].startswith(("<stdin>", "<doctest")):
+        return None
+    return f"{place[0]}:{place[1]}"

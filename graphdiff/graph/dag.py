@@ -1,10 +1,10 @@
 """`Graph`: a network, held in one `networkx.MultiDiGraph` and nothing beside it.
 
 A node's key is its name. Its attributes are ``op``, ``spec``, ``params``, ``phase``, ``scope``,
-``origin`` and ``named`` (whether the user chose the name); where known also ``local`` (the
-variable of the user's line), and for nodes of a gradient ``of``, ``seed`` and ``via`` (see
-`graphdiff.gradient`). An edge's key is the operand's position. The graph's own attributes are
-``name``, ``outputs``, ``derivatives`` and ``sweeps``.
+``origin``, ``named`` (whether the user chose the name) and ``declared`` (a number that grows with
+each declaration); where known also ``local`` (the variable of the user's line), and for nodes of a
+gradient ``of``, ``seed`` and ``via`` (see `graphdiff.gradient`). An edge's key is the operand's
+position. The graph's own attributes are ``name``, ``outputs``, ``derivatives`` and ``sweeps``.
 """
 
 from __future__ import annotations
@@ -14,21 +14,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import networkx as nx
 import numpy as np
 
-from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph.origin import assigned_name, origin
+from graphdiff.errors import GraphdiffError, GraphError, ShapeError, calling_line
+from graphdiff.errors import here as here
+from graphdiff.errors import near as near
+from graphdiff.graph.order import in_order_of_declaration, topological_order
+from graphdiff.graph.origin import assigned_name
+from graphdiff.graph.tensor import Tensor
+from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
 from graphdiff.ops import find
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Dim, Spec, dtype_of
-
-if TYPE_CHECKING:
-    from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.spec import Dim, Spec, dtype_of, shape_of
 
 SOURCES = ("input", "parameter", "constant", "size")
+
+
+class Source(NamedTuple):
+    """A node without operands that is not in the graph yet."""
+
+    op: str
+    params: Mapping[str, Any]
+    spec: Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +98,24 @@ class Graph:
     ('t',)
     """
 
-    __slots__ = ("__weakref__", "_setting", "dag")
+    __slots__ = ("__weakref__", "_declared", "_setting", "_tensors", "dag")
 
     def __init__(self, name: str = "graph") -> None:
-        self.dag = nx.MultiDiGraph(name=str(name), outputs={}, derivatives={}, sweeps={})
+        check_name(name)
+        self.dag = nx.MultiDiGraph(name=name, outputs={}, derivatives={}, sweeps={})
         self._setting = Setting()
+        self._declared = 0
+        # The tensors that somebody holds: when a node is renamed, they follow.
+        self._tensors: WeakValueDictionary[str, Tensor] = WeakValueDictionary()
+
+    def __copy__(self) -> Graph:
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> Graph:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Graph.from_networkx, (self.dag,)
 
     # -- declaring ---------------------------------------------------------------------------
 
@@ -114,7 +138,7 @@ class Graph:
         ShapeError, DTypeError
             If the shape or the dtype is none.
         """
-        return self._source("input", name, shape, dtype, {})
+        return self._source("input", name, shape, dtype)
 
     def parameter(
         self, name: str, shape: object = None, dtype: object = None, value: object = None
@@ -130,19 +154,16 @@ class Graph:
         ShapeError, DTypeError
             If the value does not fit the shape and the dtype.
         """
-        if value is None:
-            return self._source("parameter", name, shape or (), dtype or "float64", {})
-        array = frozen_array(value, dtype)
-        shape = array.shape if shape is None else shape
-        return self._source("parameter", name, shape, array.dtype, {"value": array})
+        return self._source("parameter", name, shape, dtype, value)
 
     def constant(self, value: object, name: str | None = None, dtype: object = None) -> Tensor:
         """A fixed value. Numbers and arrays in expressions become constants by themselves."""
         array = frozen_array(value, dtype)
-        tensor = self._insert(
-            find("constant"), (), {"value": array}, Spec.of(array.shape, array.dtype), name=None
+        spec = Spec(array.shape, array.dtype)
+        node = self._fresh("constant") if name is None else self._scoped(name)
+        return Tensor(
+            self, self._insert("constant", {"value": array}, spec, (), node, name is not None)
         )
-        return tensor if name is None else tensor.named(name)
 
     def output(self, name: str, tensor: Tensor) -> Tensor:
         """Declare a result. An unnamed value takes the output's name.
@@ -152,18 +173,21 @@ class Graph:
         GraphError
             If there is such an output already, or the value is of another graph.
         """
-        self._check_name(name)
-        node = self._operand(tensor, ())
+        check_name(name)
         if name in self.outputs_by_name:
             raise GraphError(
                 f"there is an output {name!r} already", hint="give each output its own name"
             )
+        operand = self._operand(tensor, ())
+        node = operand if isinstance(operand, str) else self._insert_source(operand)
+        self._check_free(name, node)
         attributes = self.dag.nodes[node]
-        if not attributes["named"] and attributes["op"] not in SOURCES and name not in self.dag:
+        if not attributes["named"] and attributes["op"] not in SOURCES:
             self._rename(node, name)
+            self._mention_instead(node, name)
             node = name
         self.outputs_by_name[name] = node
-        return self[node]
+        return Tensor(self, node)
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -178,7 +202,7 @@ class Graph:
         >>> W
         <Tensor 'layer1/W': parameter, float64 (2, 2)>
         """
-        self._check_name(name)
+        check_name(name)
         before = self._setting
         inner = f"{before.scope}/{name}" if before.scope else name
         self._setting = replace(before, scope=inner)
@@ -226,8 +250,9 @@ class Graph:
         return {node: self[node] for node in self.of_op("parameter")}
 
     def of_op(self, op: str) -> list[str]:
-        """The names of the nodes of one op, in order of insertion."""
-        return [node for node, found in self.dag.nodes(data="op") if found == op]
+        """The names of the nodes of one op, in order of declaration."""
+        found = [node for node, name in self.dag.nodes(data="op") if name == op]
+        return in_order_of_declaration(self.dag, found)
 
     def operands(self, node: str) -> list[str]:
         """The names of a node's operands, in order of position."""
@@ -245,16 +270,14 @@ class Graph:
         return spec
 
     def order(self) -> list[str]:
-        """The nodes in topological order: the order of insertion, operands first.
+        """The nodes in topological order: as they were declared, operands first.
 
-        Cost: linear in nodes and edges.
+        Cost: linear in nodes and edges, but for one sort.
         """
         return topological_order(self.dag)
 
     def __getitem__(self, name: str) -> Tensor:
-        from graphdiff.graph.tensor import Tensor
-
-        node = self._resolve(name)
+        node = name if name in self.dag else self.dag.graph["outputs"].get(name)
         if node is None:
             raise GraphError(
                 f"there is no node {name!r} in {self.name!r}", hint=near(name, self.dag)
@@ -268,8 +291,6 @@ class Graph:
         return len(self.dag)
 
     def __iter__(self) -> Iterator[Tensor]:
-        from graphdiff.graph.tensor import Tensor
-
         return (Tensor(self, node) for node in self.order())
 
     def __repr__(self) -> str:
@@ -328,18 +349,12 @@ class Graph:
 
     def copy(self) -> Graph:
         """A graph of its own with the same nodes, inserted in topological order."""
-        result = Graph(self.name)
-        attributes, edges = self.dag.nodes, self.dag.pred
-        order = self.order()
-        result.dag.add_nodes_from((node, dict(attributes[node])) for node in order)
-        result.dag.add_edges_from(
-            (source, node, key)
-            for node in order
-            for source, keys in edges[node].items()
-            for key in keys
-        )
+        result, nodes = Graph(self.name), self.dag.nodes
+        result.dag.add_nodes_from((node, nodes[node]) for node in self.order())
+        result.dag.add_edges_from(self.dag.edges(keys=True, data=True))
         for key, value in self.dag.graph.items():
             result.dag.graph[key] = dict(value) if isinstance(value, dict) else value
+        result._declared = self._declared
         return result
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -359,153 +374,200 @@ class Graph:
         GraphError
             If there is no such op, or an operand is of another graph.
         ShapeError, DTypeError
-            If the operands do not fit the op.
+            If the operands do not fit the op. Nothing has been added then.
         """
         op = find(op_name)
-        operands = tuple(operands)
-        if len(operands) < op.fixed or (len(operands) > op.fixed and not op.variadic):
-            raise GraphError(
-                "wrong number of operands",
-                op=op.name,
-                origin=here(),
-                expected=", ".join(op.operands),
-                got=str(len(operands)),
-            )
-        dtypes = tuple(dtype for dtype in map(_strong_dtype, operands) if dtype is not None)
-        names = tuple(self._operand(operand, dtypes) for operand in operands)
-        params = op.complete(params or {})
-        spec = infer(op, tuple(self.spec(name) for name in names), params, names, None, here)
-        return self._insert(op, names, params, spec, name=None)
+        if not isinstance(operands, tuple):
+            operands = _operands_of(operands, op)
+        beside = operands if op.elementwise else ()
+        found = [self._operand(operand, beside) for operand in operands]
+        nodes = self.dag.nodes
+        specs = tuple(nodes[o]["spec"] if isinstance(o, str) else o.spec for o in found)
+        params, spec = infer(op, specs, params or {}, found)
+        names = [o if isinstance(o, str) else self._insert_source(o) for o in found]
+        return Tensor(self, self._insert(op.name, params, spec, names, self._fresh(op.name)))
 
     def _source(
-        self, op: str, name: str, shape: object, dtype: object, params: dict[str, Any]
+        self, op: str, name: str, shape: object, dtype: object, value: object = None
     ) -> Tensor:
-        self._check_name(name)
-        spec = Spec.of(shape, dtype)
-        value = params.get("value")
-        if value is not None and not fits(value.shape, spec.shape):
-            raise ShapeError(
-                "the value does not fit the declared shape",
-                node=name, origin=here(), expected=repr(spec), got=str(value.shape),
-            )  # fmt: skip
-        return self._insert(find(op), (), params, spec, name=name)
+        """Declare an input or a parameter."""
+        full = self._scoped(name)
+        try:
+            params, spec = source_spec(shape, dtype, value)
+        except GraphdiffError as error:
+            raise error.at(full, op, None) from None
+        return Tensor(self, self._insert(op, params, spec, (), full, named=True))
+
+    def _insert_source(self, source: Source) -> str:
+        return self._insert(*source, (), self._fresh(source.op))
 
     def _insert(
         self,
-        op: Op,
-        operands: Sequence[str],
+        op: str,
         params: Mapping[str, Any],
         spec: Spec,
-        name: str | None,
-    ) -> Tensor:
-        from graphdiff.graph.tensor import Tensor
-
+        operands: Sequence[str],
+        name: str,
+        named: bool = False,
+    ) -> str:
+        """Add a node of a name that is free; what is known of its place is noted at it."""
         scope, marks = self._setting.scope, self._setting.marks
         attributes: dict[str, Any] = {
-            "op": op.name,
+            "op": op,
             "spec": spec,
             "params": params,
             "phase": "forward",
             "scope": scope,
             "origin": None,
-            "named": name is not None,
+            "named": named,
+            "declared": self._declared,
         }
+        self._declared += 1
         if marks is not None:
             attributes.update(marks)
         else:
-            place = origin()
-            if place is not None:
-                attributes["origin"] = f"{place[0]}:{place[1]}"
-                local = assigned_name(*place)
-                if local is not None:
-                    attributes["local"] = local
+            attributes.update(_place(calling_line()))
             nodes = self.dag.nodes
             if any(nodes[source]["phase"] != "forward" for source in operands):
                 attributes["phase"] = "gradient"
-        if name is None:
-            node = self._fresh(op.name)
-        else:
-            node = f"{scope}/{name}" if scope else name
-            if node in self.dag:
-                raise GraphError(
-                    f"the name {node!r} is taken", origin=here(),
-                    got=f"a node declared at {self.dag.nodes[node]['origin']}",
-                    hint="choose another name, or declare it within g.scope(...)",
-                )  # fmt: skip
-        self.dag.add_node(node, **attributes)
+        self.dag.add_node(name, **attributes)
         for position, source in enumerate(operands):
-            self.dag.add_edge(source, node, position)
-        return Tensor(self, node)
-
-    def _fresh(self, stem: str) -> str:
-        number = len(self.dag)
-        while (name := f"{stem}_{number}") in self.dag:
-            number += 1
+            self.dag.add_edge(source, name, position)
         return name
 
-    def _check_name(self, name: object) -> None:
-        if not isinstance(name, str) or not name.strip():
-            raise GraphError(f"{name!r} is not a name", expected="a string with something in it")
+    def _fresh(self, stem: str) -> str:
+        """A name for the next node, which nobody chose."""
+        name = f"{stem}_{self._declared}"
+        while name in self:
+            name += "_"
+        return name
 
-    def _resolve(self, name: str) -> str | None:
-        """The node of a name: itself, a node renamed since, or an output's."""
-        renamed = self.dag.graph.get("renamed", {})
-        while name not in self.dag and name in renamed:
-            name = renamed[name]
-        if name in self.dag:
-            return name
-        return self.outputs_by_name.get(name)
+    def _scoped(self, name: str, node: str | None = None) -> str:
+        """A name within the present scope, checked to be one and to be free (or the node's)."""
+        check_name(name)
+        scope = self._setting.scope
+        full = f"{scope}/{name}" if scope else name
+        self._check_free(full, node)
+        return full
 
-    def _operand(self, value: object, dtypes: tuple[np.dtype[Any], ...]) -> str:
-        """The node of an operand; a number or an array becomes a constant."""
+    def _check_free(self, name: str, node: str | None = None) -> None:
+        """Raise if a name is that of another node or another node's output."""
+        for taken, of in ((name, "a node"), (self.outputs_by_name.get(name), "an output")):
+            if taken in self.dag and taken != node:
+                raise GraphError(
+                    f"the name {name!r} is taken",
+                    got=f"{of} declared at {self.dag.nodes[taken]['origin']}",
+                    hint="choose another name, or declare it within g.scope(...)",
+                )
+
+    def _operand(self, value: object, beside: Iterable[object]) -> str | Source:
+        """The node of an operand; of a number or an array, the constant that it becomes."""
         graph = getattr(value, "graph", None)
         if graph is self:
             return str(value.name)  # type: ignore[attr-defined]  # a Tensor
         if graph is not None:
             raise GraphError(
-                "a tensor of another graph", origin=here(),
-                expected=f"tensors of {self.name!r}", got=repr(value),
-            )  # fmt: skip
+                "a tensor of another graph", expected=f"tensors of {self.name!r}", got=repr(value)
+            )
+        if not is_weak(value):
+            array = frozen_array(value)
+            return Source("constant", {"value": array}, Spec(array.shape, array.dtype))
+        dtypes = [_dtype(other) for other in beside if not is_weak(other)]
+        dtype = weak_dtype(value, dtypes)
         if isinstance(value, Dim):
-            dtype = np.result_type(*dtypes, 1) if dtypes else np.dtype("int64")
             params = {"dimension": value, "dtype": str(dtype)}
-            return self._insert(find("size"), (), params, Spec((), dtype), name=None).name
-        if isinstance(value, (bool, int, float)):
-            dtype = np.dtype("bool") if isinstance(value, bool) else np.result_type(*dtypes, value)
-            params = {"value": value}
-            return self._insert(find("constant"), (), params, Spec((), dtype), name=None).name
-        return self.constant(value).name
+            return Source("size", params, Spec((), dtype))
+        return Source("constant", {"value": value}, Spec((), dtype))
 
     def _rename(self, node: str, name: str) -> None:
-        """Give a node another name; tensors that hold the old one follow."""
-        if name in self.dag:
-            raise GraphError(
-                f"the name {name!r} is taken", origin=here(),
-                got=f"a node declared at {self.dag.nodes[name]['origin']}",
-                hint="choose another name, or declare it within g.scope(...)",
-            )  # fmt: skip
+        """Give a node the user's name; tensors that hold it follow. Cost: its degree."""
+        self._check_free(name, node)
         nx.relabel_nodes(self.dag, {node: name}, copy=False)
         self.dag.nodes[name]["named"] = True
-        self.dag.graph.setdefault("renamed", {})[node] = name
         outputs = self.outputs_by_name
         outputs.update({output: name for output, found in outputs.items() if found == node})
+        tensor = self._tensors.pop(node, None)
+        if tensor is not None:
+            tensor._node = name
+            self._tensors[name] = tensor
+
+    def _mention_instead(self, node: str, name: str) -> None:
+        """Let gradient nodes say the new name of a node that they are the gradient of.
+
+        Only nodes that stood there before a sweep can be mentioned, so this seldom has work.
+        """
+        facts = self.dag.graph
+        if self.dag.nodes[name].get("seed") not in (None, *facts["sweeps"]) or not facts["sweeps"]:
+            return
+
+        def changed(mentioned: str) -> str:
+            return name if mentioned == node else mentioned
+
+        for _, attributes in self.dag.nodes(data=True):
+            if "of" in attributes:
+                attributes["of"] = tuple(map(changed, attributes["of"]))
+            for key in ("via", "seed"):
+                if key in attributes:
+                    attributes[key] = changed(attributes[key])
+        facts["sweeps"] = {changed(seed): sweep for seed, sweep in facts["sweeps"].items()}
+        facts["derivatives"] = {
+            output: tuple(map(changed, pair)) for output, pair in facts["derivatives"].items()
+        }
+
+
+@lru_cache(maxsize=4096)
+def _place(line: tuple[str, int] | None) -> dict[str, str]:
+    """What a line of the user's code tells of a node that is declared there."""
+    if line is None:
+        return {}
+    place = {"origin": f"{line[0]}:{line[1]}"}
+    local = assigned_name(*line)
+    return place if local is None else {**place, "local": local}
+
+
+def _operands_of(operands: object, op: Op) -> tuple[object, ...]:
+    """What was given as the operands of an op, as a tuple."""
+    if isinstance(operands, Iterable) and not hasattr(operands, "graph"):
+        return tuple(operands)
+    raise GraphError("the operands are not in a list", op=op.name, got=repr(operands))
+
+
+def source_spec(shape: object, dtype: object, value: object) -> tuple[dict[str, Any], Spec]:
+    """The parameters and the spec of a declared input or parameter.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the shape or the dtype is none, or the value does not fit them.
+    """
+    if value is None:
+        dtype = dtype_of("float64" if dtype is None else dtype)
+        return {}, Spec(shape_of(() if shape is None else shape), dtype)
+    array = frozen_array(value, dtype)
+    spec = Spec(array.shape if shape is None else shape_of(shape), array.dtype)
+    if not fits(array.shape, spec.shape):
+        raise ShapeError(
+            "the value does not fit the declared shape", expected=repr(spec), got=str(array.shape)
+        )
+    return {"value": array}, spec
 
 
 def infer(
     op: Op,
     specs: tuple[Spec, ...],
-    params: Mapping[str, Any],
-    operands: Sequence[str],
-    node: str | None,
-    where: Any,
-) -> Spec:
-    """The spec of an op's result; errors name the operands and the place."""
+    given: Mapping[str, Any],
+    operands: Sequence[str | Source],
+    node: str | None = None,
+) -> tuple[dict[str, Any], Spec]:
+    """The parameters and the spec of an op's result; errors name the operands and the place."""
     try:
-        return op.infer(*specs, **params) if params else _infer_plain(op, specs)
+        params = op.complete(given, specs)
+        return params, op.infer(*specs, **params) if params else _infer_plain(op, specs)
     except GraphdiffError as error:
-        given = ", ".join(f"{n}: {s!r}" for n, s in zip(operands, specs, strict=True))
-        error.got = f"{error.got} (operands {given})" if error.got else f"operands {given}"
-        raise error.at(node, op.name, where()) from None
+        names = (operand if isinstance(operand, str) else operand.op for operand in operands)
+        among = ", ".join(f"{n}: {s!r}" for n, s in zip(names, specs, strict=True))
+        error.got = f"{error.got} (operands {among})" if error.got else f"operands {among}"
+        raise error.at(node, op.name, None) from None
 
 
 @lru_cache(maxsize=8192)
@@ -513,109 +575,13 @@ def _infer_plain(op: Op, specs: tuple[Spec, ...]) -> Spec:
     return op.infer(*specs)
 
 
-def here() -> str | None:
-    """The user's file and line at this moment."""
-    place = origin()
-    return None if place is None else f"{place[0]}:{place[1]}"
+def _dtype(value: object) -> np.dtype[Any]:
+    """The dtype of a tensor, an array or what becomes one."""
+    dtype: np.dtype[Any] | None = getattr(value, "dtype", None)
+    return frozen_array(value).dtype if dtype is None else dtype_of(dtype)
 
 
-def _strong_dtype(value: object) -> np.dtype[Any] | None:
-    """The dtype of a tensor or an array; Python's numbers and dimensions are weak and have none."""
-    if isinstance(value, (bool, int, float, Dim)):
-        return None
-    dtype = getattr(value, "dtype", None)
-    return dtype if dtype is not None else np.asarray(value).dtype
-
-
-def frozen_array(value: object, dtype: object = None) -> np.ndarray[Any, Any]:
-    """A read-only copy of a value as an array of one of graphdiff's dtypes.
-
-    Raises
-    ------
-    DTypeError
-        If it is not numeric, or has a dtype that graphdiff has not.
-    """
-    try:
-        array = np.array(value)
-    except GraphdiffError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"{value!r} is not an array of numbers", origin=here()) from error
-    if dtype is not None:
-        wanted = dtype_of(dtype)
-        if not np.can_cast(array.dtype, wanted, "same_kind"):
-            raise DTypeError(
-                "the value does not fit the dtype", origin=here(),
-                expected=str(wanted), got=str(array.dtype),
-            )  # fmt: skip
-        array = array.astype(wanted)
-    elif array.dtype.kind in "iu":
-        array = array.astype(np.int64)
-    dtype_of(array.dtype)
-    array.setflags(write=False)
-    return array
-
-
-def fits(actual: Sequence[int], declared: Sequence[int | str]) -> bool:
-    """Whether an array's shape agrees with a declared one, a name fitting any length."""
-    return len(actual) == len(declared) and all(
-        isinstance(wanted, str) or wanted == length
-        for length, wanted in zip(actual, declared, strict=True)
-    )
-
-
-def near(name: object, known: Iterable[Any]) -> str | None:
-    """A hint that offers the names that look like a mistyped one."""
-    import difflib
-
-    candidates = [str(candidate) for candidate in known]
-    found = difflib.get_close_matches(str(name), candidates[:10_000], n=3, cutoff=0.5)
-    return "did you mean " + " or ".join(map(repr, found)) + "?" if found else None
-
-
-def topological_order(dag: nx.MultiDiGraph) -> list[str]:
-    """The nodes of a DAG in the order of insertion, operands moved before their users.
-
-    Iterative depth-first search; linear in nodes and edges.
-
-    Raises
-    ------
-    GraphError
-        If there is a cycle.
-    """
-    pred = dag.pred
-    seen: set[str] = set()
-    for node in dag:
-        if not seen.issuperset(pred[node]):
-            break
-        seen.add(node)
-    else:
-        return list(dag)
-
-    order: list[str] = []
-    done: set[str] = set()
-    for root in dag:
-        stack: list[tuple[str, Iterator[str]]] = []
-        if root not in done:
-            stack.append((root, iter(pred[root])))
-        open_nodes = {root}
-        while stack:
-            node, rest = stack[-1]
-            following = next((n for n in rest if n not in done), None)
-            if following is None:
-                stack.pop()
-                open_nodes.discard(node)
-                done.add(node)
-                order.append(node)
-            elif following in open_nodes:
-                chain = [entry for entry, _ in stack]
-                cycle = [*chain[chain.index(following) :], following]
-                raise GraphError(
-                    "the graph has a cycle",
-                    got=" → ".join(map(str, reversed(cycle))),
-                    hint="a network is acyclic: remove one of these edges",
-                )
-            else:
-                open_nodes.add(following)
-                stack.append((following, iter(pred[following])))
-    return order
+def check_name(name: object) -> None:
+    """Raise if something is not a name."""
+    if not isinstance(name, str) or not name.strip():
+        raise GraphError(f"{name!r} is not a name", expected="a string with something in it")

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 
 from graphdiff.errors import FileError
 from graphdiff.graph.dag import Graph
-from graphdiff.graph.reading import MARKS
 from graphdiff.ops.spec import Dim, Spec
 
 FORMAT, VERSION = "graphdiff graph", 1
@@ -47,11 +47,10 @@ def load(path: str | Path) -> Graph:
     <Graph 'line': 3 nodes, 1 input, 0 parameters, output y>
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"{str(path)!r} cannot be read", got=error.strerror) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError(f"{str(path)!r} is not JSON", got=str(error)) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise FileError(
@@ -66,96 +65,157 @@ def load(path: str | Path) -> Graph:
         )
     try:
         return from_json(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileError(f"{str(path)!r} is damaged", got=f"{error!r}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise FileError(f"{str(path)!r} is damaged", got=repr(error)) from error
 
 
 def to_json(graph: Graph) -> dict[str, Any]:
-    """The graph as plain dicts, lists, strings and numbers."""
-    nodes = []
-    for name in graph.order():
-        attributes = graph.dag.nodes[name]
-        spec: Spec = attributes["spec"]
-        nodes.append(
-            {
-                "name": name,
-                "op": attributes["op"],
-                "operands": graph.operands(name),
-                "shape": list(spec.shape),
-                "dtype": str(spec.dtype),
-                "params": {key: _encode(value) for key, value in attributes["params"].items()},
-                **{key: attributes[key] for key in MARKS if key in attributes},
-            }
-        )
-    facts = graph.dag.graph
-    return {
+    """The graph as plain dicts, lists, strings and numbers.
+
+    Raises
+    ------
+    FileError
+        If somebody gave it an attribute that is not made of these, arrays and tuples.
+    """
+    facts = dict(graph.dag.graph)
+    document = {
         "format": FORMAT,
         "version": VERSION,
-        "name": graph.name,
-        "nodes": nodes,
-        "outputs": facts["outputs"],
-        "derivatives": facts["derivatives"],
-        "sweeps": facts["sweeps"],
+        "name": facts.pop("name"),
+        "outputs": facts.pop("outputs"),
+        "facts": _encode_all(facts),
+        "nodes": [],
+    }
+    for name in graph.order():
+        marks = dict(graph.dag.nodes[name])
+        declaration = {key: marks.pop(key) for key in ("op", "spec", "params")}
+        try:
+            node = _declaration_to_json(graph, name, **declaration)
+            node["marks"] = _encode_all(marks)
+            edges = {key: data for _, _, key, data in _in_edges(graph, name) if data}
+            if edges:
+                node["edges"] = [
+                    _encode_all(edges.get(i, {})) for i in range(len(node["operands"]))
+                ]
+        except FileError as error:
+            raise error.at(name, declaration["op"], None) from None
+        document["nodes"].append(node)
+    return document
+
+
+def _declaration_to_json(
+    graph: Graph, name: str, op: str, spec: Spec, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "op": op,
+        "operands": graph.operands(name),
+        "shape": list(spec.shape),
+        "dtype": str(spec.dtype),
+        "params": _encode_all(params),
     }
 
 
-def from_json(document: dict[str, Any]) -> Graph:
+def _in_edges(graph: Graph, name: str) -> Iterable[tuple[str, str, int, Mapping[str, Any]]]:
+    edges: Iterable[tuple[str, str, int, Mapping[str, Any]]]
+    edges = graph.dag.in_edges(name, keys=True, data=True)
+    return edges
+
+
+def from_json(document: Mapping[str, Any]) -> Graph:
     """The graph of `to_json`, every node checked again."""
-    dag = nx.MultiDiGraph(
-        name=document["name"],
-        outputs=document["outputs"],
-        derivatives={name: tuple(pair) for name, pair in document["derivatives"].items()},
-        sweeps=document["sweeps"],
-    )
+    facts = _decode_all(document["facts"])
+    dag = nx.MultiDiGraph(**facts, name=document["name"], outputs=document["outputs"])
     for node in document["nodes"]:
-        marks = {key: node[key] for key in MARKS if key in node}
-        params = {key: _decode(value) for key, value in node["params"].items()}
+        name, operands = node["name"], node["operands"]
+        if not isinstance(name, str) or name in dag:
+            raise FileError("a node's name is taken, or is no name", got=repr(name))
         dag.add_node(
-            node["name"],
+            name,
             op=node["op"],
             spec=Spec.of(node["shape"], node["dtype"]),
-            params=params,
-            **marks,
+            params=_decode_all(node["params"]),
+            **_decode_all(node["marks"]),
         )
-        for position, operand in enumerate(node["operands"]):
+        edges = node.get("edges") or [{}] * len(operands)
+        for position, (operand, data) in enumerate(zip(operands, edges, strict=True)):
             if operand not in dag:
-                raise FileError(f"the operand {operand!r} of {node['name']!r} is not in the file")
-            dag.add_edge(operand, node["name"], position)
+                raise FileError("an operand is not in the file", node=name, got=repr(operand))
+            dag.add_edge(operand, name, position, **_decode_all(data))
     return Graph.from_networkx(dag)
 
 
 def digest(graph: Graph) -> str:
-    """Eight hexadecimal digits that tell graphs apart; where they were written does not count."""
-    document = to_json(graph)
-    for node in document["nodes"]:
-        node.pop("origin", None)
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
+    """Eight hexadecimal digits that tell graphs apart by what they compute and how it is named."""
+    hashed = hashlib.sha256(json.dumps([graph.name, graph.outputs_by_name]).encode())
+    for name in graph.order():
+        attributes = graph.dag.nodes[name]
+        node = _declaration_to_json(
+            graph, name, attributes["op"], attributes["spec"], attributes["params"]
+        )
+        hashed.update(json.dumps(node).encode())
+    return hashed.hexdigest()[:8]
+
+
+def _encode_all(values: Mapping[str, Any]) -> dict[str, Any]:
+    result = {}
+    for key, value in values.items():
+        try:
+            result[str(key)] = _encode(value)
+        except TypeError:
+            raise FileError(
+                f"the attribute {key!r} cannot be written to a file", got=repr(value)[:200],
+                hint="use strings, numbers, arrays, tuples, lists and dicts",
+            ) from None  # fmt: skip
+    return result
 
 
 def _encode(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode("ascii")
-        return {"dtype": str(value.dtype), "shape": list(value.shape), "base64": data}
-    if isinstance(value, Dim):
-        return {"dimension": str(value)}
-    if isinstance(value, tuple):
+    """A value as JSON has it: a tuple as a list, and what JSON lacks as a dict with one key."""
+    kind = type(value)
+    if value is None or kind in (str, bool, int) or (kind is float and np.isfinite(value)):
+        return value
+    if kind is tuple:
         return [_encode(part) for part in value]
-    if isinstance(value, float) and not np.isfinite(value):
+    if kind is list:
+        return {"list": [_encode(part) for part in value]}
+    if kind is dict:
+        return {"dict": [[_encode(key), _encode(part)] for key, part in value.items()]}
+    if kind is float:
         return {"float": repr(value)}
-    return value
+    if kind is Dim:
+        return {"dimension": str(value)}
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode("ascii")
+        word = "array" if kind is np.ndarray else "scalar"
+        return {word: {"dtype": value.dtype.str, "shape": list(value.shape), "base64": data}}
+    raise TypeError(value)
+
+
+def _decode_all(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _decode(value) for key, value in values.items()}
 
 
 def _decode(value: Any) -> Any:
     match value:
-        case {"base64": data, "dtype": dtype, "shape": shape}:
-            array = np.frombuffer(base64.b64decode(data), dtype).reshape(shape)
-            return array.copy()
+        case {"array": {"base64": data, "dtype": dtype, "shape": shape}}:
+            array = np.array(np.frombuffer(base64.b64decode(data), dtype).reshape(shape))
+            array.setflags(write=False)
+            return array
+        case {"scalar": {"base64": data, "dtype": dtype}}:
+            return np.frombuffer(base64.b64decode(data), dtype)[0]
         case {"dimension": text}:
             return Dim(text)
         case {"float": text}:
             return float(text)
+        case {"list": parts}:
+            return list(map(_decode, parts))
+        case {"dict": pairs}:
+            return {_decode(key): _decode(part) for key, part in pairs}
         case list():
             return tuple(map(_decode, value))
+        case dict():
+            raise ValueError(f"unknown kind of value: {value!r}")
         case _:
             return value
 

@@ -1,28 +1,10 @@
-"""Where in the user's code a node was made, and what the user called it there."""
+"""What the user called a value on the line that made it."""
 
 from __future__ import annotations
 
 import ast
 import linecache
-import os
-import sys
 from functools import lru_cache
-
-import numpy as np
-
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-
-
-def origin() -> tuple[str, int] | None:
-    """The file and line of the innermost caller outside graphdiff and NumPy."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith((_OURS, _NUMPY)):
-            return name, frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return None
 
 
 @lru_cache(maxsize=64)

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import networkx as nx
 import numpy as np
 
-from graphdiff.errors import GraphdiffError, GraphError, ShapeError
-from graphdiff.graph.dag import SOURCES, Graph, fits, frozen_array, here, infer, topological_order
+from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError, here
+from graphdiff.graph.dag import SOURCES, Graph, infer, source_spec
+from graphdiff.graph.order import topological_order
+from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
 from graphdiff.ops import OPS, find
-from graphdiff.ops.indexing import basic_index
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, dtype_of, shape_of
 
 # What graphdiff itself notes at a node, beside the op, its parameters and its spec.
-MARKS = ("phase", "scope", "origin", "named", "local", "of", "seed", "via")
+MARKS: Mapping[str, type | tuple[type, ...]] = {
+    "phase": str,
+    "scope": str,
+    "origin": (str, type(None)),
+    "named": bool,
+    "declared": int,
+    "local": str,
+    "of": tuple,
+    "seed": str,
+    "via": str,
+}
+
+_DECLARATION = frozenset({"op", "spec", "params", "shape", "dtype", "value", "output"})
 
 
 def read_networkx(dag: nx.DiGraph) -> Graph:
@@ -27,7 +41,8 @@ def read_networkx(dag: nx.DiGraph) -> Graph:
     parameters and constants ``shape``, ``dtype`` and ``value``. An operand's position is the
     edge's key, or the edge's attribute ``operand`` (an int, or a tuple where the same value is
     taken several times). An output is a node with the attribute ``output``: a name, or True.
-    A shape or dtype that is given for another node is checked against the inferred one.
+    A shape or dtype that is given for another node is checked against the inferred one. All other
+    attributes, of nodes, edges and the graph, are kept.
 
     Raises
     ------
@@ -38,7 +53,7 @@ def read_networkx(dag: nx.DiGraph) -> Graph:
 
     Notes
     -----
-    Linear in nodes and edges. The given graph is not changed.
+    Linear in nodes and edges, but for one sort. The given graph is not changed.
 
     Examples
     --------
@@ -51,220 +66,289 @@ def read_networkx(dag: nx.DiGraph) -> Graph:
     >>> gd.Graph.from_networkx(dag)
     <Graph 'graph': 2 nodes, 0 inputs, 1 parameter, output z>
     """
-    place = here()
     if not isinstance(dag, nx.DiGraph):
         raise GraphError(
-            "not a directed networkx graph", origin=place,
+            "not a directed networkx graph",
             expected="networkx.MultiDiGraph or networkx.DiGraph", got=type(dag).__name__,
         )  # fmt: skip
-    graph = Graph(dag.graph.get("name") or "graph")
-    names = _names(dag)
-    positions = {node: _positions(dag, node, names) for node in dag}
-    try:
-        order = topological_order(dag)
-    except GraphError as error:
-        raise error.at(None, None, place) from None
-    for node in order:
-        _read_node(graph, names[node], dag.nodes[node], positions[node], place)
-    _read_outputs(graph, dag, names, place)
-    for key in ("derivatives", "sweeps"):
-        graph.dag.graph[key] = {
-            name: dict(value) if isinstance(value, dict) else tuple(value)
-            for name, value in dag.graph.get(key, {}).items()
-        }
-    return graph
+    return _Reader(dag).read()
 
 
-def _names(dag: nx.DiGraph) -> dict[Any, str]:
-    """The node's key where it is a string, else a name made of its op."""
-    names: dict[Any, str] = {}
-    taken = {node for node in dag if isinstance(node, str)}
-    for node, op in dag.nodes(data="op"):
-        name = node if isinstance(node, str) else f"{op}_{node}"
-        if not isinstance(node, str) and name in taken:
-            raise GraphError(f"two nodes are called {name!r}", hint="use strings as node keys")
-        taken.add(name)
-        names[node] = name
-    return names
+class _Reader:
+    """One reading: the given graph, and the one that is made of it."""
 
+    def __init__(self, dag: nx.DiGraph) -> None:
+        self.dag = dag
+        self.graph = Graph(dag.graph.get("name") or "graph")
+        self.names = _names(dag)
+        self.place = here()
+        # Python's numbers whose dtype is not declared: that of the first value beside them.
+        self.weak: dict[str, np.dtype[Any] | None] = {}
 
-def _positions(dag: nx.DiGraph, node: Any, names: Mapping[Any, str]) -> dict[int, str]:
-    """The operand at each position of a node."""
-    found: dict[int, str] = {}
-    incoming = dag.pred[node]
-    for source, data in incoming.items():
-        if dag.is_multigraph():
-            pairs = [(edge.get("operand", key), edge) for key, edge in data.items()]
-        else:
-            default = 0 if len(incoming) == 1 else None
-            pairs = [(data.get("operand", default), data)]
-        for position, _ in pairs:
-            for one in position if isinstance(position, (tuple, list)) else (position,):
-                if isinstance(one, bool) or not isinstance(one, (int, np.integer)):
-                    raise GraphError(
-                        f"the edge from {names[source]!r} has no operand position",
-                        node=names[node], origin=here(), expected="an int", got=repr(one),
-                        hint="give the position as the edge's key in a MultiDiGraph, or as its "
-                        "attribute operand=0",
-                    )  # fmt: skip
-                if one in found:
-                    raise GraphError(
-                        f"operand {one} is given twice", node=names[node], origin=here(),
-                        got=f"{found[int(one)]!r} and {names[source]!r}",
-                        hint="give each operand its own position as the edge's key: "
-                        "dag.add_edge(source, target, key=1)",
-                    )  # fmt: skip
-                found[int(one)] = names[source]
-    return found
+    def read(self) -> Graph:
+        graph, nodes = self.graph, self.dag.nodes
+        declared = [n for _, n in nodes(data="declared") if type(n) is int]
+        graph._declared = max(declared, default=-1) + 1
+        for node, attributes in nodes(data=True):
+            _check_marks(self.names[node], attributes)
+        for node in topological_order(self.dag):
+            attributes = nodes[node]
+            try:
+                self.read_node(node, attributes)
+            except GraphdiffError as error:
+                op = attributes.get("op")
+                origin = attributes.get("origin") or self.place
+                known = op if isinstance(op, str) and op in OPS else None
+                raise error.at(self.names[node], known, origin) from None
+        self.read_facts()
+        return graph
 
-
-def _read_node(
-    graph: Graph,
-    name: str,
-    attributes: Mapping[str, Any],
-    positions: Mapping[int, str],
-    place: str | None,
-) -> None:
-    try:
+    def read_node(self, node: Any, attributes: Mapping[str, Any]) -> None:
+        graph, name = self.graph, self.names[node]
         if "op" not in attributes:
             hint = "give the node an attribute op, such as op='input' with a shape"
             raise GraphError("the node has no op", hint=hint)
         op = find(attributes["op"])
-        operands = _operands(op, positions)
-        specs = tuple(graph.spec(operand) for operand in operands)
-        params = _params(op, attributes, specs)
+        edges = self.operands(node, op)
+        operands = [edge[0] for edge in edges]
+        given = _params(op, attributes)
         if op.name in SOURCES:
-            spec = _source_spec(op, attributes, params)
+            if op.name == "constant" and is_weak(given.get("value")):
+                declared = attributes.get("dtype") is not None or "spec" in attributes
+                if not declared:
+                    self.weak[name] = None
+            params, spec = _read_source(op, attributes, given)
         else:
-            spec = infer(op, specs, params, operands, name, lambda: place)
+            if op.elementwise and self.weak:
+                self.settle_weak(operands)
+            specs = tuple(graph.dag.nodes[operand]["spec"] for operand in operands)
+            params, spec = infer(op, specs, given, operands, name)
             _check_declared(op, attributes, spec)
-    except GraphdiffError as error:
-        known = attributes.get("op")
-        raise error.at(name, str(known) if known in OPS else None, place) from None
-    marks = {key: attributes[key] for key in MARKS if key in attributes}
-    extra = {
-        key: value
-        for key, value in attributes.items()
-        if key not in {"op", "spec", "params", "shape", "dtype", "value", "output", *op.params}
-    }
-    defaults = {"phase": "forward", "scope": "", "origin": place, "named": True}
-    graph.dag.add_node(
-        name, **{"op": op.name, "spec": spec, "params": params} | extra | defaults | marks
-    )
-    for position, operand in enumerate(operands):
-        graph.dag.add_edge(operand, name, position)
+        written = dict(attributes)
+        for key in (*_DECLARATION, *op.params):
+            written.pop(key, None)
+        written.update(op=op.name, spec=spec, params=params)
+        if "phase" not in written:
+            phases = {graph.dag.nodes[operand]["phase"] for operand in operands}
+            written["phase"] = "forward" if phases <= {"forward"} else "gradient"
+        written.setdefault("scope", "")
+        written.setdefault("origin", self.place)
+        written.setdefault("named", not isinstance(node, int))
+        if "declared" not in written:
+            written["declared"] = graph._declared
+            graph._declared += 1
+        graph.dag.add_node(name, **written)
+        for position, (operand, data) in enumerate(edges):
+            graph.dag.add_edge(operand, name, position, **data)
 
-
-def _operands(op: Op, positions: Mapping[int, str]) -> list[str]:
-    count = max(positions, default=-1) + 1
-    missing = [i for i in range(max(count, op.fixed)) if i not in positions]
-    if missing or (count > op.fixed and not op.variadic):
-        expected = ", ".join(f"{i} = {name}" for i, name in enumerate(op.operands)) or "no operands"
-        got = ", ".join(f"{i} = {positions[i]}" for i in sorted(positions)) or "no operands"
-        message = f"operand {missing[0]} is missing" if missing else "too many operands"
-        raise GraphError(
-            message, expected=expected, got=got, hint="an operand's position is the edge's key"
-        )
-    return [positions[i] for i in range(count)]
-
-
-def _params(op: Op, attributes: Mapping[str, Any], specs: tuple[Spec, ...]) -> dict[str, Any]:
-    """The op's own parameters among a node's attributes."""
-    given = dict(attributes.get("params", {}))
-    for key, value in attributes.items():
-        if op.name not in SOURCES and key in op.params:
-            given[key] = value
-        elif key not in op.params and key not in ("op", "shape", "dtype", "value", *MARKS):
-            near = difflib.get_close_matches(key, op.params, n=1, cutoff=0.7)
-            if near or (key in _ALL_PARAMS and key != "params"):
+    def operands(self, node: Any, op: Op) -> list[tuple[str, Mapping[str, Any]]]:
+        """The operand at each position, with what else its edge says."""
+        found: dict[int, tuple[str, Mapping[str, Any]]] = {}
+        for position, source, data in self.incoming(node):
+            if isinstance(position, bool) or not isinstance(position, (int, np.integer)):
                 raise GraphError(
-                    f"op {op.name!r} has no parameter {key!r}",
-                    expected=", ".join(op.params) or "none",
-                    hint=f"did you mean {near[0]!r}?" if near else f"remove the attribute {key!r}",
+                    f"the edge from {source!r} has no operand position",
+                    expected="an int", got=repr(position),
+                    hint="give the position as the edge's key in a MultiDiGraph, or as its "
+                    "attribute operand=0",
+                )  # fmt: skip
+            if position in found:
+                raise GraphError(
+                    f"operand {position} is given twice",
+                    got=f"{found[int(position)][0]!r} and {source!r}",
+                    hint="give each operand its own position as the edge's key: "
+                    "dag.add_edge(source, target, key=1)",
                 )
-    if op.name in SOURCES:
-        return _source_params(op, attributes, given)
-    if op.name == "slice" and "index" in given:
-        given["index"] = basic_index(given["index"], specs[0].ndim)
-    params = op.complete(given)
-    return {key: _plain(value) for key, value in params.items()}
+            found[int(position)] = source, data
+        count = len(found)
+        if found.keys() != set(range(count)) or count < op.fixed:
+            missing = next(i for i in range(max(count, op.fixed) + 1) if i not in found)
+            raise self.miscounted(f"operand {missing} is missing", op, found)
+        if count > op.fixed and not op.variadic:
+            raise self.miscounted("too many operands", op, found)
+        return [found[position] for position in range(count)]
+
+    def incoming(self, node: Any) -> list[tuple[Any, str, Mapping[str, Any]]]:
+        """The position, the source and the other attributes of each edge to a node."""
+        pred, names = self.dag.pred[node], self.names
+        if self.dag.is_multigraph():
+            edges = [(key, source, data) for source in pred for key, data in pred[source].items()]
+        else:
+            default = 0 if len(pred) == 1 else None
+            edges = [(default, source, data) for source, data in pred.items()]
+        result: list[tuple[Any, str, Mapping[str, Any]]] = []
+        for key, source, data in edges:
+            if not data:
+                result.append((key, names[source], data))
+                continue
+            others = {name: value for name, value in data.items() if name != "operand"}
+            position = data.get("operand", key)
+            several = position if isinstance(position, (tuple, list)) else (position,)
+            result += [(one, names[source], others) for one in several]
+        return result
+
+    def miscounted(self, message: str, op: Op, found: Mapping[int, tuple[str, Any]]) -> GraphError:
+        return GraphError(
+            message,
+            expected=", ".join(f"{i} = {name}" for i, name in enumerate(op.operands)) or "none",
+            got=", ".join(f"{i} = {found[i][0]}" for i in sorted(found)) or "none",
+            hint="an operand's position is the edge's key",
+        )
+
+    def settle_weak(self, operands: Sequence[str]) -> None:
+        """Give Python's numbers among the operands the dtype of what they are combined with."""
+        nodes = self.graph.dag.nodes
+        beside = [nodes[o]["spec"].dtype for o in operands if o not in self.weak]
+        for name in self.weak.keys() & set(operands):
+            dtype = weak_dtype(nodes[name]["params"]["value"], beside)
+            before = self.weak[name]
+            if before is not None and before != dtype:
+                raise DTypeError(
+                    f"the number {name!r} is combined with values of several dtypes",
+                    got=f"{before} and {dtype}", hint=f"give {name!r} the attribute dtype",
+                )  # fmt: skip
+            self.weak[name] = dtype
+            nodes[name]["spec"] = Spec((), dtype)
+
+    def read_facts(self) -> None:
+        """The graph's own attributes: the outputs, what was differentiated, and the user's."""
+        facts, names = self.dag.graph, self.names
+        for key in ("outputs", "derivatives", "sweeps"):
+            if not isinstance(facts.get(key, {}), Mapping):
+                raise GraphError(f"the graph's attribute {key!r} is no dict", got=repr(facts[key]))
+        outputs = {
+            name: names[node] if node in self.dag else node
+            for name, node in facts.get("outputs", {}).items()
+        }
+        for node, mark in self.dag.nodes(data="output"):
+            if mark is None or mark is False:
+                continue
+            name, target = names[node] if mark is True else mark, names[node]
+            of = outputs.get(name, name if name in self.graph.dag else target)
+            if not isinstance(name, str) or not name or of != target:
+                raise GraphError(
+                    f"the output's name {name!r} is taken, or is no name", node=target,
+                    hint="output=True takes the node's own name",
+                )  # fmt: skip
+            outputs[name] = target
+        for name, target in outputs.items():
+            if target not in self.graph.dag:
+                raise GraphError(f"the output {name!r} names no node", got=repr(target))
+        self.graph.dag.graph.update(
+            {
+                **facts,
+                "name": self.graph.name,
+                "outputs": outputs,
+                "derivatives": dict(facts.get("derivatives", {})),
+                "sweeps": dict(facts.get("sweeps", {})),
+            }
+        )
 
 
-def _plain(value: Any) -> Any:
-    """A parameter as plain Python: tuples for lists, ints for NumPy's."""
-    if isinstance(value, list):
-        return tuple(map(_plain, value))
-    return value.item() if isinstance(value, np.generic) else value
+def _names(dag: nx.DiGraph) -> dict[Any, str]:
+    """The node's key where it is a string, else a name made of it: ``tanh_3``, ``layer_1``."""
+    names = {node: node for node in dag if isinstance(node, str)}
+    taken = set(names)
+    for node, op in dag.nodes(data="op"):
+        if isinstance(node, str):
+            continue
+        parts = (
+            node if isinstance(node, tuple) else (op, node) if isinstance(node, int) else (node,)
+        )
+        name = names[node] = "_".join(map(str, parts))
+        if name in taken or not name.strip():
+            raise GraphError(
+                f"the name {name!r} of the node {node!r} is taken, or is no name",
+                hint="use strings as node keys",
+            )
+        taken.add(name)
+    return names
 
 
-def _source_params(op: Op, attributes: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    value = attributes.get("value", given.get("value"))
+def _check_marks(name: str, attributes: Mapping[str, Any]) -> None:
+    """What graphdiff notes at nodes has not been overwritten with something else."""
+    for key in MARKS.keys() & attributes.keys():
+        if not isinstance(attributes[key], MARKS[key]):
+            raise GraphError(
+                f"the attribute {key!r} is graphdiff's own, and has another meaning",
+                node=name, got=repr(attributes[key]), hint="choose another name for yours",
+            )  # fmt: skip
+
+
+def _params(op: Op, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The op's own parameters among a node's attributes."""
+    given = attributes.get("params", {})
+    if not isinstance(given, Mapping):
+        raise GraphError("params is no dict", got=repr(given))
+    params = dict(given)
+    for key, value in attributes.items():
+        if key in op.params and op.name not in ("input", "parameter", "constant"):
+            params[key] = value
+        elif key == "value" and value is not None:
+            if op.name not in ("parameter", "constant"):
+                hint = "use op='parameter' or op='constant'"
+                raise GraphError(f"a node of the op {op.name!r} has no value", hint=hint)
+            params[key] = value
+        elif key not in _DECLARATION and key not in MARKS:
+            _check_extra(op, key)
+    return params
+
+
+@lru_cache(maxsize=1024)
+def _check_extra(op: Op, key: object) -> None:
+    """Refuse an attribute that looks like a parameter of the op, or is one of another op."""
+    near = difflib.get_close_matches(str(key), op.params, n=1, cutoff=0.7)
+    if near or key in _ALL_PARAMS:
+        raise GraphError(
+            f"there is no parameter {key!r}",
+            expected=", ".join(op.params) or "none",
+            hint=f"did you mean {near[0]!r}?" if near else f"remove the attribute {key!r}",
+        )
+
+
+_ALL_PARAMS = frozenset(param for op in OPS.values() for param in op.params)
+
+
+def _read_source(
+    op: Op, attributes: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], Spec]:
+    """The parameters and the spec of a node without operands."""
     if op.name == "size":
-        return given
-    if op.name == "constant":
-        if value is None:
-            raise GraphError("a constant needs a value", hint="give the attribute value")
-        weak = isinstance(value, (bool, int, float))
-        return {"value": value if weak else frozen_array(value)}
+        params = op.complete(given, ())
+        return params, op.infer(**params)
+    declared, value = attributes.get("spec"), given.get("value")
+    shape, dtype = attributes.get("shape"), attributes.get("dtype")
+    if isinstance(declared, Spec):
+        shape, dtype = declared.shape, declared.dtype
+    if op.name != "constant":
+        if value is None and shape is None:
+            raise ShapeError("the shape is not given", hint="give the attribute shape, () a scalar")
+        return source_spec(shape, dtype, value)
     if value is None:
-        return {}
-    if op.name == "input":
-        raise GraphError("an input has no value", hint="use op='parameter' or op='constant'")
-    return {"value": frozen_array(value, attributes.get("dtype"))}
-
-
-def _source_spec(op: Op, attributes: Mapping[str, Any], params: Mapping[str, Any]) -> Spec:
-    spec = attributes.get("spec")
-    if isinstance(spec, Spec):
-        return spec
-    value = params.get("value")
-    if value is None:
-        if "shape" not in attributes and op.name != "size":
-            hint = "give the attribute shape, () for a scalar"
-            raise ShapeError("the shape is not given", hint=hint)
-        return Spec.of(attributes.get("shape", ()), attributes.get("dtype") or "float64")
-    array = frozen_array(value)
-    spec = Spec.of(attributes.get("shape", array.shape), attributes.get("dtype") or array.dtype)
+        raise GraphError("a constant needs a value", hint="give the attribute value")
+    array = frozen_array(value, dtype)
+    spec = Spec(array.shape if shape is None else shape_of(shape), array.dtype)
     if not fits(array.shape, spec.shape):
         raise ShapeError(
             "the value does not fit the declared shape", expected=repr(spec), got=str(array.shape)
         )
-    return spec
+    return {"value": value if is_weak(value) else array}, spec
 
 
 def _check_declared(op: Op, attributes: Mapping[str, Any], spec: Spec) -> None:
     """A shape or dtype given for a computed node agrees with the inferred one."""
     declared = attributes.get("spec")
-    shape = declared.shape if isinstance(declared, Spec) else attributes.get("shape")
-    if shape is not None and "shape" not in op.params and shape_of(shape) != spec.shape:
+    if declared == spec:
+        return
+    shape = None if "shape" in op.params else attributes.get("shape")
+    dtype = None if "dtype" in op.params else attributes.get("dtype")
+    if isinstance(declared, Spec):
+        shape, dtype = declared.shape, declared.dtype
+    if shape is not None and shape_of(shape) != spec.shape:
         raise ShapeError(
             "the declared shape is not what the op gives", expected=str(shape), got=repr(spec)
         )
-    dtype = declared.dtype if isinstance(declared, Spec) else attributes.get("dtype")
-    if dtype is not None and "dtype" not in op.params and dtype_of(dtype) != spec.dtype:
-        raise ShapeError(
+    if dtype is not None and dtype_of(dtype) != spec.dtype:
+        raise DTypeError(
             "the declared dtype is not what the op gives", expected=str(dtype), got=repr(spec)
         )
-
-
-def _read_outputs(
-    graph: Graph, dag: nx.DiGraph, names: Mapping[Any, str], place: str | None
-) -> None:
-    outputs = dict(dag.graph.get("outputs", {}))
-    for node, mark in dag.nodes(data="output"):
-        if mark is None or mark is False:
-            continue
-        name = names[node] if mark is True else mark
-        if not isinstance(name, str) or outputs.get(name, names[node]) != names[node]:
-            raise GraphError(
-                f"the output name {name!r} is given twice or is no name",
-                node=names[node], origin=place, hint="output=True takes the node's own name",
-            )  # fmt: skip
-        outputs[name] = names[node]
-    for name, target in outputs.items():
-        if target not in graph.dag:
-            raise GraphError(f"the output {name!r} names no node", origin=place, got=repr(target))
-    graph.dag.graph["outputs"] = outputs
-
-
-_ALL_PARAMS = frozenset(param for op in OPS.values() for param in op.params)

@@ -5,19 +5,21 @@ Operators, NumPy's ufuncs and functions, and an array's methods add nodes to the
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
+from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.graph import numpy_api
-from graphdiff.graph.dag import Graph, here
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.spec import Dimension, Shape, Spec, dimension_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from graphdiff.graph.dag import Graph
 
 _BITWISE = ("bitwise_and", "bitwise_or", "invert")
 
@@ -37,12 +39,21 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     <Tensor 'h': tanh, float64 (t, 2)>
     """
 
-    __slots__ = ("_node", "graph")
-    __array_priority__ = 1000
+    __slots__ = ("__weakref__", "_node", "graph")
+    graph: Graph
+    _node: str
 
-    def __init__(self, graph: Graph, node: str) -> None:
-        self.graph = graph
-        self._node = node
+    def __new__(cls, graph: Graph, node: str) -> Tensor:
+        """The one tensor of a node."""
+        tensor = graph._tensors.get(node)
+        if tensor is None:
+            tensor = super().__new__(cls)
+            tensor.graph, tensor._node = graph, node
+            graph._tensors[node] = tensor
+        return tensor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tensor, (self.graph, self.name)
 
     # -- what is known of it -----------------------------------------------------------------
 
@@ -50,10 +61,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     def name(self) -> str:
         """The name of the node."""
         if self._node not in self.graph.dag:
-            found = self.graph._resolve(self._node)
-            if found is None:
-                raise GraphError(f"the node {self._node!r} is no longer in {self.graph.name!r}")
-            self._node = found
+            raise GraphError(f"the node {self._node!r} is no longer in {self.graph.name!r}")
         return self._node
 
     @property
@@ -111,11 +119,11 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         GraphError
             If the name is taken.
         """
-        self.graph._check_name(name)
-        scope = self.graph._setting.scope
-        full = f"{scope}/{name}" if scope else name
-        if full != self.name:
-            self.graph._rename(self.name, full)
+        node = self.name
+        full = self.graph._scoped(name, node)
+        if full != node:
+            self.graph._rename(node, full)
+            self.graph._mention_instead(node, full)
         return self
 
     def __repr__(self) -> str:
@@ -130,16 +138,17 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__":
             _refuse(f"np.{name}.{method}", "use the function instead, such as np.sum")
         if "out" in kwargs:
-            _refuse(f"out= of np.{name}", "write a = a + b, not a += b")
+            _refuse(f"out= of np.{name}", "write a = a + b: a value of a graph does not change")
         if kwargs:
             _refuse(f"np.{name} with {', '.join(kwargs)}=", "use astype or np.where")
+        if ufunc is np.positive:
+            return self
         if ALIASES.get(name, name) not in OPS:
             _refuse(f"np.{name}", None)
-        if name in _BITWISE and any(getattr(a, "dtype", bool) != np.bool_ for a in args):
+        if name in _BITWISE and any(_dtype(a) != np.bool_ for a in args):
             raise DTypeError(
-                f"np.{name} works on booleans only", origin=here(),
-                got=", ".join(str(getattr(a, "dtype", type(a).__name__)) for a in args),
-            )  # fmt: skip
+                f"np.{name} works on booleans only", got=", ".join(str(_dtype(a)) for a in args)
+            )
         return self.graph.apply(name, args)
 
     def __array_function__(
@@ -153,15 +162,13 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         if known is None:
             _refuse(f"np.{function.__name__}", None)
         try:
-            return known(*args, **kwargs)
-        except GraphdiffError:
-            raise
+            inspect.signature(known).bind(*args, **kwargs)
         except TypeError as error:
-            detail = str(error).removeprefix(f"{known.__name__}() ")
-            raise GraphError(f"np.{function.__name__}: {detail}", origin=here()) from None
+            raise GraphError(f"np.{function.__name__}: {error}") from None
+        return known(*args, **kwargs)
 
     def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
-        self._not_known("an array")
+        self._not_known("an array", "np.stack joins tensors; compile the graph for values")
 
     def __bool__(self) -> NoReturn:
         self._not_known("a truth value", "use np.where(condition, a, b) instead of a branch")
@@ -172,20 +179,23 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     def __int__(self) -> NoReturn:
         self._not_known("an int")
 
+    def __complex__(self) -> NoReturn:
+        self._not_known("a complex number")
+
     def __index__(self) -> NoReturn:
         self._not_known("an index")
 
     def _not_known(self, what: str, hint: str = "compile the graph and call it") -> NoReturn:
         raise GraphError(
             f"a value of a graph is not known yet, so it cannot become {what}",
-            node=self.name, op=self.op, origin=here(), hint=hint,
+            node=self.name, op=self.op, hint=hint,
         )  # fmt: skip
 
     def __len__(self) -> int:
         if self.ndim == 0 or not isinstance(self.shape[0], int):
             raise ShapeError(
-                "the length is not a known number", node=self.name, origin=here(),
-                got=str(self.spec), hint="use x.shape[0] in formulas",
+                "the length is not a known number",
+                node=self.name, got=str(self.spec), hint="use x.shape[0] in formulas",
             )  # fmt: skip
         return self.shape[0]
 
@@ -210,23 +220,23 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def mT(self) -> Tensor:
         """The matrix transpose: the last two axes exchanged."""
-        return numpy_api.swapaxes(self, -1, -2)
+        return numpy_api.matrix_transpose(self)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.sum."""
-        return numpy_api.sum_(self, axis, keepdims=keepdims)
+        return self.graph.apply("sum", (self,), {"axis": axis, "keepdims": keepdims})
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.mean."""
-        return numpy_api.mean(self, axis, keepdims=keepdims)
+        return self.graph.apply("mean", (self,), {"axis": axis, "keepdims": keepdims})
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.max."""
-        return numpy_api.max_(self, axis, keepdims=keepdims)
+        return self.graph.apply("max", (self,), {"axis": axis, "keepdims": keepdims})
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.min."""
-        return numpy_api.min_(self, axis, keepdims=keepdims)
+        return self.graph.apply("min", (self,), {"axis": axis, "keepdims": keepdims})
 
     def reshape(self, *shape: Any) -> Tensor:
         """np.reshape; one dimension may be -1."""
@@ -234,7 +244,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
 
     def ravel(self) -> Tensor:
         """All elements along one axis."""
-        return numpy_api.reshape(self, -1)
+        return numpy_api.ravel(self)
 
     def transpose(self, *axes: Any) -> Tensor:
         """np.transpose."""
@@ -259,8 +269,31 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         return tuple(dict.fromkeys(n for part in self.shape for n in dimension_names(part)))
 
 
+# A tensor is a value: ``x += 1`` gives x another one, and the graph keeps both.
+for _name in (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+):
+    setattr(Tensor, f"__i{_name}__", getattr(Tensor, f"__{_name}__"))
+
+
+def _dtype(value: object) -> np.dtype[Any]:
+    """The dtype of a tensor, or of what stands beside one."""
+    dtype: np.dtype[Any] | None = getattr(value, "dtype", None)
+    return np.asarray(value).dtype if dtype is None else dtype
+
+
 def _refuse(what: str, hint: str | None) -> NoReturn:
     raise GraphError(
-        f"{what} has no rule in graphdiff", origin=here(),
+        f"{what} has no rule in graphdiff",
         hint=hint or "write it with functions that have one (graphdiff info lists them)",
-    )  # fmt: skip
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from graphdiff.errors import GraphError
+from graphdiff.errors import GraphError, near
 from graphdiff.ops import elementwise, indexing, linalg, reduction, shaping, sources
 from graphdiff.ops.op import Op
 
@@ -51,17 +50,16 @@ def find(name: object) -> Op:
     --------
     >>> find("tanh")
     <op tanh(z)>
-    >>> find("mul")
+    >>> find("tahn")
     Traceback (most recent call last):
-    graphdiff.errors.GraphError: there is no op 'mul'
-      try: did you mean 'multiply' or 'matmul'?
+    graphdiff.errors.GraphError: there is no op 'tahn'
+      try: did you mean 'tanh' or 'hard_tanh'?
     """
     if isinstance(name, str):
         op = OPS.get(ALIASES.get(name, name))
         if op is not None:
             return op
-    near = difflib.get_close_matches(str(name), [*OPS, *ALIASES], n=3, cutoff=0.5)
-    hint = "did you mean " + " or ".join(map(repr, near)) + "?" if near else None
+    hint = near(name, [*OPS, *ALIASES])
     raise GraphError(
-        f"there is no op {name!r}", expected=None if near else ", ".join(OPS), hint=hint
+        f"there is no op {name!r}", expected=None if hint else ", ".join(OPS), hint=hint
     )

@@ -140,7 +140,8 @@ def _function(expression: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
         "StrictLessThan": operator.lt,
         "LessThan": operator.le,
     }
-    return sympy.lambdify(arguments, expression, modules=[words, "numpy"], dummify=False)
+    function: Callable[..., Any] = sympy.lambdify(arguments, expression, [words, "numpy"])
+    return function
 
 
 def _taken(g: Any, above: Any, below: Any) -> Any:

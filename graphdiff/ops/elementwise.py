@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
@@ -25,6 +24,7 @@ from graphdiff.ops.notation import (
     Written,
     call,
     comparison,
+    dtype_code,
     infix,
     power_code,
     prefix,
@@ -45,7 +45,7 @@ def _result_dtype(name: str, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]
     ufunc = getattr(np, name, None)
     if isinstance(ufunc, np.ufunc):
         try:
-            dtype = ufunc.resolve_dtypes((*dtypes, None))[-1]  # type: ignore[arg-type]
+            dtype = ufunc.resolve_dtypes((*dtypes, None))[-1]
         except TypeError as error:
             taken = " and ".join(map(str, dtypes))
             raise DTypeError(f"np.{name} does not take {taken}", hint="use astype") from error
@@ -72,7 +72,7 @@ def elementwise(
     numpy: Form | None = None,
     formula: Form | None = None,
     *,
-    kernel: FunctionType | None = None,
+    kernel: Callable[..., Any] | None = None,
     saved: bool = True,
     via: tuple[Op, Expression] | None = None,
     singular: bool = False,
@@ -103,6 +103,7 @@ def elementwise(
         spreads=True,
         singular=singular,
         convention=convention,
+        expression=expression,
     )
 
 
@@ -243,15 +244,12 @@ astype = Op(
     ("x",),
     vjp=(lambda g, y, x, dtype: g,),
     params={"dtype": REQUIRED},
-    numpy=lambda site: Written(f"{site.operands[0].within(ATOM)}.astype({_dtype_code(site)})"),
+    normal=lambda x, dtype: {"dtype": str(dtype_of(dtype))},
+    numpy=lambda site: Written(f"{site.operands[0].within(ATOM)}.astype({dtype_code(site.out)})"),
     formula=lambda site: Written(f"{site.params['dtype']}({site.operands[0].text})"),
     elementwise=True,
     spreads=True,
 )
-
-
-def _dtype_code(site: Site) -> str:
-    return "bool" if site.out.dtype.kind == "b" else f"np.{site.out.dtype}"
 
 
 _PAIR = ("a", "b")

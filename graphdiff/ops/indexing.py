@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops import kernels
 from graphdiff.ops.notation import ATOM, Site, Written, dimension_code, shape_code
 from graphdiff.ops.op import REQUIRED, Op
+from graphdiff.ops.shaping import equal_but_for
 from graphdiff.ops.spec import (
     Dim,
     Dimension,
@@ -22,10 +25,11 @@ from graphdiff.ops.spec import (
     normal_axis,
     shape_of,
     shape_text,
+    sign,
 )
 
 Slice = tuple[Dimension | None, Dimension | None, int | None]
-Index = tuple[int | None | Slice, ...]
+Index = tuple[int | Slice | None, ...]
 
 
 def basic_index(key: Any, ndim: int) -> Index:
@@ -36,39 +40,38 @@ def basic_index(key: Any, ndim: int) -> Index:
     ShapeError
         If there are more indices than axes, or an entry is not an int, a slice, None or ``...``.
     """
-    entries = list(key) if isinstance(key, tuple) else [key]
-    taken = sum(entry is not None and entry is not Ellipsis for entry in entries)
-    if entries.count(Ellipsis) > 1:
+    entries = list(key) if isinstance(key, (tuple, list)) else [key]
+    dots = [i for i, entry in enumerate(entries) if entry is Ellipsis]
+    taken = sum(entry is not None for entry in entries) - len(dots)
+    if len(dots) > 1:
         raise ShapeError("an index has more than one ellipsis")
     if taken > ndim:
         raise ShapeError("too many indices", expected=f"at most {ndim}", got=str(taken))
-    if Ellipsis in entries:
-        at = entries.index(Ellipsis)
-        entries[at : at + 1] = [slice(None)] * (ndim - taken)
-    index: list[int | Slice | None] = []
-    for entry in entries:
-        if isinstance(entry, slice):
-            index.append((_bound(entry.start), _bound(entry.stop), _step(entry.step)))
-        elif entry is None:
-            index.append(None)
-        elif hasattr(entry, "__index__") and not isinstance(entry, bool):
-            index.append(entry.__index__())
-        else:
-            raise ShapeError(
-                f"{entry!r} is not a basic index", expected="an int, a slice, None or ..."
-            )
-    return tuple(index)
+    for i in dots:
+        entries[i : i + 1] = [slice(None)] * (ndim - taken)
+    return tuple(map(_entry, entries))
 
 
-def _bound(value: Any) -> Dimension | None:
-    return value if value is None or isinstance(value, Dim) else value.__index__()
+def _entry(entry: Any) -> int | Slice | None:
+    if isinstance(entry, slice):
+        entry = (entry.start, entry.stop, entry.step)
+    if isinstance(entry, (tuple, list)) and len(entry) == 3:
+        start, stop, step = (None if part is None else _whole(part) for part in entry)
+        if step == 0 or isinstance(step, Dim):
+            raise ShapeError("the step of a slice is a number other than 0", got=str(step))
+        return start, stop, step
+    whole = None if entry is None else _whole(entry)
+    if isinstance(whole, Dim):
+        raise ShapeError("a dimension as an index", got=str(whole), hint="use a slice")
+    return whole
 
 
-def _step(value: Any) -> int | None:
-    step = None if value is None else int(value.__index__())
-    if step == 0:
-        raise ShapeError("a slice has step 0")
-    return step
+def _whole(value: Any) -> Dimension:
+    if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, np.integer):
+        return int(value)
+    raise ShapeError("not a basic index", expected="an int, a slice, None or ...", got=repr(value))
 
 
 def _length(size: Dimension, part: Slice) -> Dimension:
@@ -80,20 +83,28 @@ def _length(size: Dimension, part: Slice) -> Dimension:
     if step < 0:
         if start is not None or stop is not None:
             raise ShapeError(
-                f"a backward slice with bounds over the named dimension {size!r}",
+                "a backward slice with bounds and a named dimension",
+                got=f"[{index_code((part,))}] of {size}",
                 hint="slice forward, then reverse with [::-1]",
             )
         return combine("//", size + (-step - 1), -step)
-    low = _clamp(size, 0 if start is None else start)
-    high = _clamp(size, size if stop is None else stop)
-    span = combine("max", 0, high - low)
+    low = 0 if start is None else _clamp(size, start)
+    high = size if stop is None else _clamp(size, stop)
+    span = combine("max", 0, combine("-", high, low))
     return span if step == 1 else combine("//", span + (step - 1), step)
 
 
 def _clamp(size: Dimension, bound: Dimension) -> Dimension:
-    if isinstance(bound, int) and bound < 0:
-        return combine("max", 0, size + bound)
-    return combine("min", size, bound)
+    """Where a bound of a slice lies; a negative one is counted from the end."""
+    known = sign(bound)
+    if known is None:
+        raise ShapeError(
+            f"the bound {str(bound)!r} of a slice could be negative, and then counts from the end",
+            hint="declare the shape with numbers, or slice in two steps",
+        )
+    return (
+        combine("max", 0, combine("+", size, bound)) if known < 0 else combine("min", size, bound)
+    )
 
 
 def _infer_slice(x: Spec, index: Index) -> Spec:
@@ -133,12 +144,14 @@ def index_code(index: Index) -> str:
     return ", ".join(parts) if len(parts) != 1 or index[0] is not None else "None"
 
 
-def _infer_place(x: Spec, shape: Any, index: Index) -> Spec:
-    whole = Spec(shape_of(shape), x.dtype)
-    part = _infer_slice(whole, index)
-    if part.shape != x.shape:
-        raise ShapeError("the value does not fit its place", expected=str(part), got=str(x))
-    return whole
+def _normal_place(x: Spec, shape: Any, index: Any) -> dict[str, Any]:
+    whole = shape_of(shape)
+    return {"shape": whole, "index": basic_index(index, len(whole))}
+
+
+def _infer_place(x: Spec, shape: Shape, index: Index) -> Spec:
+    whole = Spec(shape, x.dtype)
+    return _fitting(x, _infer_slice(whole, index), whole)
 
 
 def _indices_shape(x: Spec, indices: tuple[Spec, ...]) -> Shape:
@@ -156,31 +169,33 @@ def _infer_gather(x: Spec, *indices: Spec) -> Spec:
     return Spec(_indices_shape(x, indices), x.dtype)
 
 
-def _infer_scatter(x: Spec, *indices: Spec, shape: Any) -> Spec:
-    whole = Spec(shape_of(shape), x.dtype)
-    if _indices_shape(whole, indices) != x.shape:
-        expected = shape_text(_indices_shape(whole, indices))
-        raise ShapeError("the value does not fit its place", expected=expected, got=str(x))
+def _infer_scatter(x: Spec, *indices: Spec, shape: Shape) -> Spec:
+    whole = Spec(shape, x.dtype)
+    return _fitting(x, _infer_gather(whole, *indices), whole)
+
+
+def _fitting(x: Spec, part: Spec, whole: Spec) -> Spec:
+    """The spec of the whole, if the value has the shape of the part that it is put into."""
+    if part.shape != x.shape:
+        raise ShapeError("the value does not fit its place", expected=str(part), got=str(x))
     return whole
 
 
 def _infer_along(x: Spec, indices: Spec, axis: int) -> Spec:
     if indices.dtype.kind != "i":
         raise DTypeError("an index is not an integer", expected="int64", got=str(indices))
-    i = normal_axis(axis, x.ndim)
-    if indices.ndim != x.ndim or any(
-        a != b for j, (a, b) in enumerate(zip(indices.shape, x.shape, strict=True)) if j != i
-    ):
+    if not equal_but_for(axis, indices.shape, x.shape):
         raise ShapeError(
             "the indices do not fit the value",
-            expected=f"{shape_text(x.shape)} but for axis {i}",
+            expected=f"{shape_text(x.shape)} but for axis {axis}",
             got=shape_text(indices.shape),
         )
     return Spec(indices.shape, x.dtype)
 
 
-def _infer_scatter_along(x: Spec, indices: Spec, shape: Any, axis: int) -> Spec:
-    return Spec(shape_of(shape), x.dtype)
+def _infer_scatter_along(x: Spec, indices: Spec, shape: Shape, axis: int) -> Spec:
+    whole = Spec(shape, x.dtype)
+    return _fitting(x, _infer_along(whole, indices, axis), whole)
 
 
 def _slice_vjp(g: Any, y: Any, x: Any, index: Index) -> Any:
@@ -220,8 +235,8 @@ def _scatter_code(site: Site) -> Written:
 
 def _along_code(site: Site) -> Written:
     x, indices = (operand.text for operand in site.operands)
-    shape, axis = shape_code(site.out.shape), normal_axis(site.params["axis"], site.out.ndim)
-    return Written(f"scatter_add_along_axis({x}, {indices}, {shape}, {axis})")
+    shape = shape_code(site.out.shape)
+    return Written(f"scatter_add_along_axis({x}, {indices}, {shape}, {site.params['axis']})")
 
 
 def _bracketed(site: Site) -> Written:
@@ -248,6 +263,7 @@ slice_ = Op(
     ("x",),
     vjp=(_slice_vjp,),
     params={"index": REQUIRED},
+    normal=lambda x, index: {"index": basic_index(index, x.ndim)},
     numpy=_sliced,
     formula=_sliced,
 )
@@ -257,6 +273,7 @@ place = Op(
     ("x",),
     vjp=(_place_vjp,),
     params={"shape": REQUIRED, "index": REQUIRED},
+    normal=_normal_place,
     numpy=_place_code,
     formula=_placed,
     kernel=kernels.place,
@@ -275,6 +292,7 @@ scatter_add = Op(
     ("x", "*indices"),
     vjp=_scatter_vjp,
     params={"shape": REQUIRED},
+    normal=lambda x, *indices, shape: {"shape": shape_of(shape)},
     numpy=_scatter_code,
     formula=lambda site: Written(
         f"scatter({', '.join(operand.text for operand in site.operands)})"
@@ -287,6 +305,7 @@ take_along_axis = Op(
     ("x", "indices"),
     vjp=(_along_vjp, None),
     params={"axis": REQUIRED},
+    normal=lambda x, indices, axis: {"axis": normal_axis(axis, x.ndim)},
     numpy=_take_code,
     formula=_bracketed,
 )
@@ -296,6 +315,10 @@ scatter_add_along_axis = Op(
     ("x", "indices"),
     vjp=(_scatter_along_vjp, None),
     params={"shape": REQUIRED, "axis": REQUIRED},
+    normal=lambda x, indices, shape, axis: {
+        "shape": shape_of(shape),
+        "axis": normal_axis(axis, x.ndim),
+    },
     numpy=_along_code,
     formula=lambda site: Written(
         f"scatter({', '.join(operand.text for operand in site.operands)})"

@@ -121,6 +121,11 @@ def shape_code(shape: Shape) -> str:
     return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
 
 
+def dtype_code(spec: Spec) -> str:
+    """A dtype as Python text."""
+    return "bool" if spec.dtype.kind == "b" else f"np.{spec.dtype}"
+
+
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
 _RAISED = re.compile(r"-?\d+")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +40,9 @@ class Op:
         The names of the operands; ``("*xs",)`` for any number of them.
     params
         The static parameters and their defaults (`REQUIRED` where there is none).
+    normal
+        ``(*specs, **params) -> params``: each parameter in its one form, such as a negative axis
+        counted from the front; raises for a value that is none. All else is given that form.
     vjp
         One rule an operand: ``(g, y, *operands, **params)`` gives the vector-Jacobian product of
         the cotangent ``g`` with the derivative by that operand, in NumPy's own words. An op with
@@ -59,6 +61,8 @@ class Op:
         Whether a derivative can be infinite or NaN where the value is finite.
     convention
         What the derivative is where there is none, in one sentence.
+    expression
+        From sympy symbols to the sympy expression of the op, where it has one.
     """
 
     name: str
@@ -66,13 +70,15 @@ class Op:
     operands: tuple[str, ...]
     vjp: tuple[Rule | None, ...] | Rule | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    normal: Callable[..., dict[str, Any]] | None = None
     numpy: Form = call("?")
     formula: Form = call("?")
-    kernel: FunctionType | None = None
+    kernel: Callable[..., Any] | None = None
     elementwise: bool = False
     spreads: bool = False
     singular: bool = False
     convention: str | None = None
+    expression: Callable[..., Any] | None = None
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.operands, *self.params))})>"
@@ -87,9 +93,9 @@ class Op:
 
     def evaluate(self, *arrays: Any, **params: Any) -> Any:
         """The value for plain arrays, by the same NumPy text that is put into generated code."""
-        params = self.complete(params)
         values = [np.asarray(array) for array in arrays]
         specs = tuple(Spec(value.shape, dtype_of(value.dtype)) for value in values)
+        params = self.complete(params, specs)
         names = [f"x{position}" for position in range(len(values))]
         site = Site(tuple(map(Written, names)), specs, self.infer(*specs, **params), params)
         text = self.numpy(site).text
@@ -117,23 +123,34 @@ class Op:
             return lambda g, y, *operands, **params: each(position, g, y, *operands, **params)
         return self.vjp[position]
 
-    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters with defaults filled in.
+    def complete(self, given: Mapping[str, Any], specs: Sequence[Spec]) -> dict[str, Any]:
+        """The parameters for operands of given specs, defaults filled in, each in its one form.
 
         Raises
         ------
         GraphError
-            If a parameter is unknown or a required one is missing.
+            If there is a wrong number of operands, a parameter is unknown or a required one is
+            missing.
+        ShapeError, DTypeError
+            If a parameter's value does not fit.
         """
+        count = len(specs)
+        if count != len(self.operands) and not (self.variadic and count >= self.fixed):
+            raise GraphError(
+                "wrong number of operands", op=self.name,
+                expected=", ".join(self.operands) or "none", got=str(count),
+            )  # fmt: skip
+        if not (self.params or given):
+            return {}
         for name in given:
             if name not in self.params:
                 known = ", ".join(self.params) or "none"
-                raise GraphError(f"op {self.name!r} has no parameter {name!r}", expected=known)
+                raise GraphError(f"there is no parameter {name!r}", op=self.name, expected=known)
         result = {**self.params, **given}
         for name, value in result.items():
             if value is REQUIRED:
-                raise GraphError(f"op {self.name!r} needs the parameter {name!r}")
-        return result
+                raise GraphError(f"the parameter {name!r} is missing", op=self.name)
+        return result if self.normal is None else self.normal(*specs, **result)
 
 
 class _Required:

@@ -6,13 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.errors import DTypeError, ShapeError
+from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ops import kernels
 from graphdiff.ops.notation import ATOM, MULTIPLY, Form, Site, Written, call, subscript
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, normal_axes, product
 
 Axis = int | tuple[int, ...] | None
+
+
+def _normal_axis(axis: Any, ndim: int) -> Axis:
+    """The axes to reduce: None for all, an int for one, else a tuple."""
+    axes = normal_axes(axis, ndim)
+    return None if len(axes) == ndim else axes[0] if len(axes) == 1 else axes
+
+
+def _normal(x: Spec, axis: Any, keepdims: Any) -> dict[str, Any]:
+    if not isinstance(keepdims, (bool, np.bool_)):
+        raise GraphError("keepdims is neither True nor False", got=repr(keepdims))
+    return {"axis": _normal_axis(axis, x.ndim), "keepdims": bool(keepdims)}
 
 
 def reduced_shape(x: Spec, axis: Axis, keepdims: bool) -> Spec:
@@ -96,6 +108,7 @@ sum_ = Op(
     ("x",),
     vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims),),
     params=_AXES,
+    normal=_normal,
     numpy=call("np.sum", "axis", "keepdims"),
     formula=_big("Σ"),
     spreads=True,
@@ -106,6 +119,7 @@ mean = Op(
     ("x",),
     vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims) / counted(x, axis),),
     params=_AXES,
+    normal=_normal,
     numpy=call("np.mean", "axis", "keepdims"),
     formula=_named("mean"),
     spreads=True,
@@ -116,6 +130,7 @@ max_ = Op(
     ("x",),
     vjp=(_extremum_vjp,),
     params=_AXES,
+    normal=_normal,
     numpy=call("np.max", "axis", "keepdims"),
     formula=_named("max"),
     convention="those that attain it share equally",
@@ -126,6 +141,7 @@ min_ = Op(
     ("x",),
     vjp=(_extremum_vjp,),
     params=_AXES,
+    normal=_normal,
     numpy=call("np.min", "axis", "keepdims"),
     formula=_named("min"),
     convention="those that attain it share equally",
@@ -150,6 +166,7 @@ logsumexp = Op(
     ("x",),
     vjp=(_logsumexp_vjp,),
     params=_AXES,
+    normal=_normal,
     numpy=call("logsumexp", "axis", "keepdims"),
     formula=_named("logsumexp"),
     kernel=kernels.logsumexp,
@@ -160,6 +177,7 @@ softmax = Op(
     ("x",),
     vjp=(_softmax_vjp,),
     params={"axis": -1},
+    normal=lambda x, axis: {"axis": _normal_axis(axis, x.ndim)},
     numpy=call("softmax", "axis"),
     formula=_named("softmax"),
     kernel=kernels.softmax,
@@ -170,6 +188,7 @@ log_softmax = Op(
     ("x",),
     vjp=(_log_softmax_vjp,),
     params={"axis": -1},
+    normal=lambda x, axis: {"axis": _normal_axis(axis, x.ndim)},
     numpy=call("log_softmax", "axis"),
     formula=_named("log softmax"),
     kernel=kernels.log_softmax,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphdiff.errors import ShapeError
-from graphdiff.ops.notation import ADD, ATOM, Site, Written, call, shape_code
+from graphdiff.ops.notation import (
+    ADD,
+    ATOM,
+    Site,
+    Written,
+    call,
+    dtype_code,
+    shape_code,
+    subscript,
+)
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.spec import (
     Dimension,
@@ -24,16 +34,28 @@ from graphdiff.ops.spec import (
 )
 
 
-def permutation(axes: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    """The axes of a transpose, all of them counted from the front."""
+def permutation(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The axes of a transpose, all of them counted from the front; None reverses them.
+
+    Raises
+    ------
+    ShapeError
+        If they are not a permutation.
+    """
     if axes is None:
         return tuple(reversed(range(ndim)))
-    normal = tuple(normal_axis(axis, ndim) for axis in axes)
+    given = axes if isinstance(axes, (tuple, list)) else (axes,)
+    normal = tuple(normal_axis(axis, ndim) for axis in given)
     if sorted(normal) != list(range(ndim)):
         raise ShapeError(
             "the axes are not a permutation", expected=f"of {tuple(range(ndim))}", got=str(axes)
         )
     return normal
+
+
+def _normal_transpose(x: Spec, axes: Any) -> dict[str, Any]:
+    order = permutation(axes, x.ndim)
+    return {"axes": None if order == permutation(None, x.ndim) else order}
 
 
 def _infer_transpose(x: Spec, axes: tuple[int, ...] | None) -> Spec:
@@ -48,66 +70,79 @@ def _transpose_vjp(g: Any, y: Any, x: Any, axes: tuple[int, ...] | None) -> Any:
 
 def _transpose_code(site: Site) -> Written:
     ndim = site.out.ndim
-    axes = permutation(site.params["axes"], ndim)
-    x = site.operands[0]
-    if axes == tuple(reversed(range(ndim))):
+    axes, x = site.params["axes"], site.operands[0]
+    if axes is None:
         return Written(f"{x.within(ATOM)}.T")
     if axes == (*range(ndim - 2), ndim - 1, ndim - 2):
         return Written(f"{x.within(ATOM)}.mT")
     return Written(f"np.transpose({x.text}, {axes})")
 
 
-def _infer_reshape(x: Spec, shape: Any) -> Spec:
-    wanted = (shape,) if isinstance(shape, (int, str)) else tuple(shape)
-    holes = [i for i, part in enumerate(wanted) if part == -1]
-    known = product(shape_of([part for part in wanted if part != -1]))
+def _transpose_formula(site: Site) -> Written:
+    axes, ndim = site.params["axes"], site.out.ndim
+    if axes is None or axes == (*range(ndim - 2), ndim - 1, ndim - 2):
+        return Written(f"{site.operands[0].within(ATOM)}ᵀ")
+    return Written(f"transpose{subscript(axes)}({site.operands[0].text})")
+
+
+def _normal_reshape(x: Spec, shape: Any) -> dict[str, Any]:
+    """The shape with its one open dimension, -1, filled in."""
+    wanted = list(shape) if isinstance(shape, (tuple, list)) else [shape]
+    holes = [i for i, part in enumerate(wanted) if isinstance(part, (int, np.integer)) and part < 0]
     if len(holes) > 1:
-        raise ShapeError("more than one dimension is left open", got=str(wanted))
-    full: Shape
-    if holes:
-        rest: Dimension = 0 if known == 0 else combine("//", x.size, known)
-        full = shape_of([rest if part == -1 else part for part in wanted])
-    else:
-        full = shape_of(wanted)
-    if product(full) != x.size:
+        raise ShapeError("more than one dimension is left open", got=shape_text(wanted))
+    if holes and wanted[holes[0]] == -1:
+        wanted[holes[0]] = 1
+        known = product(shape_of(wanted))
+        wanted[holes[0]] = 0 if known == 0 else combine("//", x.size, known)
+    return {"shape": shape_of(wanted)}
+
+
+def _infer_reshape(x: Spec, shape: Shape) -> Spec:
+    if product(shape) != x.size:
         raise ShapeError(
             "reshape would change the number of elements",
             expected=f"{x.size} elements, as in {shape_text(x.shape)}",
-            got=f"{product(full)} elements in {shape_text(full)}",
+            got=f"{product(shape)} elements in {shape_text(shape)}",
         )
-    return Spec(full, x.dtype)
+    return Spec(shape, x.dtype)
 
 
-def _infer_broadcast(x: Spec, shape: Any) -> Spec:
-    wanted = shape_of(shape)
-    if broadcast(x.shape, wanted) != wanted:
+def _infer_broadcast(x: Spec, shape: Shape) -> Spec:
+    if broadcast(x.shape, shape) != shape:
         raise ShapeError(
             "a value cannot be broadcast to a smaller shape",
-            expected=shape_text(wanted),
+            expected=shape_text(shape),
             got=shape_text(x.shape),
         )
-    return Spec(wanted, x.dtype)
+    return Spec(shape, x.dtype)
 
 
 def _broadcast_code(site: Site) -> Written:
     x, shape = site.operands[0], shape_code(site.out.shape)
     if site.specs[0].ndim:
         return Written(f"np.broadcast_to({x.text}, {shape})")
-    dtype = "" if site.out.dtype == np.float64 else f", dtype={_dtype(site)}"
+    dtype = "" if site.out.dtype == np.float64 else f", dtype={dtype_code(site.out)}"
     if x.text == "0.0":
         return Written(f"np.zeros({shape}{dtype})")
     return Written(f"np.full({shape}, {x.text}{dtype})")
 
 
-def _dtype(site: Site) -> str:
-    return "bool" if site.out.dtype.kind == "b" else f"np.{site.out.dtype}"
+def _one_or_many(axes: tuple[int, ...]) -> int | tuple[int, ...]:
+    return axes[0] if len(axes) == 1 else axes
 
 
-def _infer_expand(x: Spec, axis: Any) -> Spec:
-    count = len(axis) if isinstance(axis, tuple) else 1
-    ndim = x.ndim + count
-    axes, parts = normal_axes(axis, ndim), iter(x.shape)
-    return Spec(tuple(1 if i in axes else next(parts) for i in range(ndim)), x.dtype)
+def _normal_expand(x: Spec, axis: Any) -> dict[str, Any]:
+    count = len(axis) if isinstance(axis, (tuple, list)) else 1
+    if axis is None:
+        raise ShapeError("the axis is not given", expected="an int or a tuple of ints")
+    return {"axis": _one_or_many(normal_axes(axis, x.ndim + count))}
+
+
+def _infer_expand(x: Spec, axis: int | tuple[int, ...]) -> Spec:
+    axes, parts = (axis,) if isinstance(axis, int) else axis, iter(x.shape)
+    shape = (1 if i in axes else next(parts) for i in range(x.ndim + len(axes)))
+    return Spec(tuple(shape), x.dtype)
 
 
 def _expand_code(site: Site) -> Written:
@@ -116,12 +151,14 @@ def _expand_code(site: Site) -> Written:
     return Written(f"{site.operands[0].within(ATOM)}[{', '.join(parts)}]")
 
 
-def _infer_squeeze(x: Spec, axis: Any) -> Spec:
-    axes = (
-        tuple(i for i, part in enumerate(x.shape) if part == 1)
-        if axis is None
-        else normal_axes(axis, x.ndim)
-    )
+def _normal_squeeze(x: Spec, axis: Any) -> dict[str, Any]:
+    if axis is None:
+        axis = tuple(i for i, part in enumerate(x.shape) if part == 1)
+    return {"axis": _one_or_many(normal_axes(axis, x.ndim))}
+
+
+def _infer_squeeze(x: Spec, axis: int | tuple[int, ...]) -> Spec:
+    axes = (axis,) if isinstance(axis, int) else axis
     for i in axes:
         if x.shape[i] != 1:
             raise ShapeError(
@@ -130,35 +167,44 @@ def _infer_squeeze(x: Spec, axis: Any) -> Spec:
     return Spec(tuple(part for i, part in enumerate(x.shape) if i not in axes), x.dtype)
 
 
-def _infer_concatenate(*parts: Spec, axis: int) -> Spec:
+def _normal_concatenate(*parts: Spec, axis: Any) -> dict[str, Any]:
     if not parts:
         raise ShapeError("nothing to concatenate")
-    first = parts[0]
-    if first.ndim == 0:
+    if parts[0].ndim == 0:
         raise ShapeError("scalars cannot be concatenated", hint="use np.stack")
-    i = normal_axis(axis, first.ndim)
+    return {"axis": normal_axis(axis, parts[0].ndim)}
+
+
+def equal_but_for(axis: int, a: Shape, b: Shape) -> bool:
+    """Whether two shapes differ along one axis at most."""
+    return len(a) == len(b) and all(
+        i == axis or p == q for i, (p, q) in enumerate(zip(a, b, strict=True))
+    )
+
+
+def _infer_concatenate(*parts: Spec, axis: int) -> Spec:
+    first = parts[0]
     length: Dimension = 0
     for part in parts:
         if part.ndim != first.ndim or any(
-            a != b for j, (a, b) in enumerate(zip(part.shape, first.shape, strict=True)) if j != i
+            a != b
+            for i, (a, b) in enumerate(zip(part.shape, first.shape, strict=True))
+            if i != axis
         ):
             raise ShapeError(
                 "operands do not fit for concatenate",
-                expected=f"{shape_text(first.shape)} but for axis {i}",
+                expected=f"{shape_text(first.shape)} but for axis {axis}",
                 got=shape_text(part.shape),
             )
-        length = length + part.shape[i]
-    shape = (*first.shape[:i], length, *first.shape[i + 1 :])
+        length = length + part.shape[axis]
+    shape = (*first.shape[:axis], length, *first.shape[axis + 1 :])
     return Spec(shape, promote(*(part.dtype for part in parts)))
 
 
 def _concatenate_vjp(position: int, g: Any, y: Any, *parts: Any, axis: int) -> Any:
-    i = normal_axis(axis, y.ndim)
-    start: Dimension = 0
-    for part in parts[:position]:
-        start = start + part.shape[i]
-    stop = start + parts[position].shape[i]
-    return g[(*(slice(None),) * i, slice(start, stop))]
+    start = sum((part.shape[axis] for part in parts[:position]), start=0)
+    stop = start + parts[position].shape[axis]
+    return g[(*(slice(None),) * axis, slice(start, stop))]
 
 
 def _concatenate_code(site: Site) -> Written:
@@ -173,8 +219,9 @@ transpose = Op(
     ("x",),
     vjp=(_transpose_vjp,),
     params={"axes": None},
+    normal=_normal_transpose,
     numpy=_transpose_code,
-    formula=lambda site: Written(f"{site.operands[0].within(ATOM)}ᵀ"),
+    formula=_transpose_formula,
     spreads=True,
 )
 reshape = Op(
@@ -183,6 +230,7 @@ reshape = Op(
     ("x",),
     vjp=(lambda g, y, x, shape: g if g.ndim == 0 else g.reshape(x.shape),),
     params={"shape": REQUIRED},
+    normal=_normal_reshape,
     numpy=lambda site: Written(
         f"{site.operands[0].within(ATOM)}.reshape({shape_code(site.out.shape)})"
     ),
@@ -197,6 +245,7 @@ broadcast_to = Op(
     ("x",),
     vjp=(lambda g, y, x, shape: g,),
     params={"shape": REQUIRED},
+    normal=lambda x, shape: {"shape": shape_of(shape)},
     numpy=_broadcast_code,
     formula=lambda site: Written(
         f"{site.operands[0].within(ATOM)} over {shape_text(site.out.shape)}", ADD
@@ -210,6 +259,7 @@ expand_dims = Op(
     ("x",),
     vjp=(lambda g, y, x, axis: g if g.ndim == 0 else np.squeeze(g, axis=axis),),
     params={"axis": REQUIRED},
+    normal=_normal_expand,
     numpy=_expand_code,
     formula=lambda site: site.operands[0],
     spreads=True,
@@ -218,8 +268,9 @@ squeeze = Op(
     "squeeze",
     _infer_squeeze,
     ("x",),
-    vjp=(lambda g, y, x, axis: g if g.ndim == 0 else g.reshape(x.shape),),
+    vjp=(lambda g, y, x, axis: g if g.ndim == 0 else np.expand_dims(g, axis),),
     params={"axis": None},
+    normal=_normal_squeeze,
     numpy=call("np.squeeze", "axis"),
     formula=lambda site: site.operands[0],
     spreads=True,
@@ -230,6 +281,7 @@ concatenate = Op(
     ("*parts",),
     vjp=_concatenate_vjp,
     params={"axis": 0},
+    normal=_normal_concatenate,
     numpy=_concatenate_code,
     formula=lambda site: Written(f"[{', '.join(part.text for part in site.operands)}]"),
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphdiff.ops.notation import Site, Written, dimension_code
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import Spec, dimension, dtype_of, shape_of
+from graphdiff.ops.spec import Dim, Spec, dimension, dtype_of, shape_of
 
 
 def _declared(shape: Any, dtype: Any, value: Any = None) -> Spec:
@@ -37,7 +37,7 @@ def _constant_formula(site: Site) -> Written:
 
 
 def number_text(value: Any, spec: Spec) -> str:
-    """A scalar as a Python literal of the right kind; NumPy's own weak promotion keeps its dtype."""
+    """A scalar as a Python literal, which takes the dtype of what it is combined with."""
     if spec.dtype.kind == "b":
         return str(bool(value))
     if spec.dtype.kind == "i":
@@ -65,6 +65,7 @@ size = Op(
     lambda dimension, dtype: Spec((), dtype_of(dtype)),
     (),
     params={"dimension": REQUIRED, "dtype": "float64"},
+    normal=lambda dimension, dtype: {"dimension": Dim(dimension), "dtype": str(dtype_of(dtype))},
     numpy=_size_code,
     formula=_size_formula,
 )

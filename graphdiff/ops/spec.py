@@ -7,13 +7,13 @@ Named dimensions stand for positive integers.
 from __future__ import annotations
 
 import ast
+import keyword
 import operator
 import re
-import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import lazy_loader
 import numpy as np
@@ -26,13 +26,15 @@ else:
     sympy = lazy_loader.load("sympy")
 
 DTYPES = ("float64", "float32", "int64", "bool")
+_NATIVE = frozenset(map(np.dtype, DTYPES))
 
 
 class Dim(str):
     """A symbolic dimension: a name or an integer formula over names, in canonical text.
 
     It compares and hashes as its text, so ``x.shape == ("t", 2)`` holds, and it takes ``+ - * //``
-    with ints and other dimensions; the result is an ``int`` where it is one.
+    with ints and other dimensions; the result is an ``int`` where it is one. In an expression with
+    tensors it is a number. Whatever needs its value now, such as ``range(t)``, is a `ShapeError`.
 
     Examples
     --------
@@ -43,26 +45,72 @@ class Dim(str):
 
     __slots__ = ()
 
-    def __add__(self, other: int | str) -> Dimension:  # type: ignore[override]  # arithmetic, not joining
-        return combine("+", self, other)
+    def __new__(cls, text: str) -> Self:
+        """Check the text, and put it in canonical form."""
+        value = text if isinstance(text, Dim) else dimension(text)
+        if not isinstance(value, str):
+            raise ShapeError(f"{text!r} is not a named dimension", expected="a name such as 't'")
+        return str.__new__(cls, value)
 
-    def __radd__(self, other: int | str) -> Dimension:
-        return combine("+", other, self)
+    # Arithmetic, where a str would join, repeat or format.
+    def __add__(self, other: int | str) -> Dimension:  # type: ignore[override]  # not a str's
+        return _arithmetic("+", self, other)
+
+    def __radd__(self, other: int | str) -> Dimension:  # type: ignore[misc]  # likewise
+        return _arithmetic("+", other, self)
 
     def __sub__(self, other: int | str) -> Dimension:
-        return combine("-", self, other)
+        return _arithmetic("-", self, other)
 
     def __rsub__(self, other: int | str) -> Dimension:
-        return combine("-", other, self)
+        return _arithmetic("-", other, self)
 
-    def __mul__(self, other: int | str) -> Dimension:  # type: ignore[override]  # arithmetic, not repeating
-        return combine("*", self, other)
+    def __mul__(self, other: int | str) -> Dimension:  # type: ignore[override]  # not a str's
+        return _arithmetic("*", self, other)
 
-    def __rmul__(self, other: int | str) -> Dimension:  # type: ignore[override]  # as above
-        return combine("*", other, self)
+    def __rmul__(self, other: int | str) -> Dimension:  # type: ignore[override, misc]  # likewise
+        return _arithmetic("*", other, self)
 
     def __floordiv__(self, other: int | str) -> Dimension:
-        return combine("//", self, other)
+        return _arithmetic("//", self, other)
+
+    def __truediv__(self, other: object) -> Dimension:
+        return _arithmetic("/", self, other)
+
+    def __rtruediv__(self, other: object) -> Dimension:
+        return _arithmetic("/", other, self)
+
+    def __mod__(self, other: object) -> NoReturn:
+        raise _unknown(self)
+
+    def __index__(self) -> NoReturn:
+        raise _unknown(self)
+
+    def __lt__(self, other: object) -> NoReturn:
+        raise _unknown(self)
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+def _unknown(value: Dim) -> ShapeError:
+    return ShapeError(
+        f"the size of the dimension {str(value)!r} is not known yet",
+        hint="declare the shape with a number where the program depends on it",
+    )
+
+
+def _arithmetic(symbol: str, left: Any, right: Any) -> Dimension:
+    """``left symbol right`` for a dimension and what a user put beside it."""
+    whole = (int, np.integer, str)
+    if symbol != "/" and isinstance(left, whole) and isinstance(right, whole):
+        return combine(symbol, left, right)
+    if hasattr(right if isinstance(left, Dim) else left, "__array_ufunc__"):
+        return NotImplemented  # type: ignore[no-any-return]  # it is a tensor's turn
+    raise ShapeError(
+        "a dimension takes + - * // with whole numbers and other dimensions",
+        got=f"{left} {symbol} {right}",
+        hint="divide a tensor by it, as in np.sum(x) / x.shape[0]",
+    )
 
 
 Dimension = int | Dim
@@ -78,29 +126,38 @@ def formula(text: str) -> Any:
     ShapeError
         If the text is neither an identifier nor a formula over identifiers.
     """
-    if text.isidentifier():
-        return sympy.Symbol(text, integer=True, positive=True)
-    names = {
-        name: sympy.Symbol(name, integer=True, positive=True) for name in _IDENTIFIER.findall(text)
-    }
-    allowed = {"Min": sympy.Min, "Max": sympy.Max}
-    if not set(text) <= _FORMULA_CHARACTERS:
-        raise ShapeError(
-            f"{text!r} is not a dimension",
-            expected="an int, a name such as 't', or a formula such as '2*t + 1'",
-        )
+    names = {name: sympy.Symbol(name, integer=True, positive=True) for name in _words(text)}
+    if text in names:
+        return names[text]
     try:
-        return sympy.expand(_evaluate(ast.parse(text, mode="eval").body, names | allowed))
-    except (SyntaxError, KeyError, TypeError) as error:
-        raise ShapeError(
-            f"{text!r} is not a dimension",
-            expected="an int, a name such as 't', or a formula such as '2*t + 1'",
-        ) from error
+        return sympy.expand(_evaluate(ast.parse(text.strip(), mode="eval").body, names))
+    except (SyntaxError, KeyError, TypeError, ValueError, RecursionError, MemoryError):
+        raise _no_dimension(text) from None
 
 
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_FORMULA_CHARACTERS = set(string.ascii_letters + string.digits + "_+-*/(), ")
-_ARITHMETIC: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
+def _no_dimension(value: object) -> ShapeError:
+    return ShapeError(
+        f"{value!r} is not a dimension",
+        expected="an int, a name such as 't', or a formula such as '2*t + 1'",
+    )
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can name a dimension, and a variable of the generated code."""
+    return text.isidentifier() and not keyword.iskeyword(text) and text not in _FUNCTIONS
+
+
+def _words(text: str) -> set[str]:
+    """The names of dimensions in a formula."""
+    return set(filter(_is_name, _WORD.findall(text)))
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "Min": lambda *parts: sympy.Min(*parts),
+    "Max": lambda *parts: sympy.Max(*parts),
+}
+_ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -110,27 +167,34 @@ _ARITHMETIC: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
 
 
 def _evaluate(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    """The value of a parsed formula: arithmetic, names, min and max; nothing else is run."""
+    """The value of a parsed formula: arithmetic, names, Min and Max; nothing else is run."""
     match node:
-        case ast.Constant(value=int() as value):
-            return value
+        case ast.Constant(value=int() as value) if not isinstance(value, bool):
+            return sympy.Integer(value)
         case ast.Name(id=name):
             return names[name]
+        case ast.BinOp(op=ast.Pow(), right=right) if not _is_exponent(right):
+            raise TypeError(ast.dump(right))
         case ast.BinOp(left=left, op=op, right=right):
             return _ARITHMETIC[type(op)](_evaluate(left, names), _evaluate(right, names))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_evaluate(operand, names)
-        case ast.Call(func=ast.Name(id=name), args=args) if name in ("Min", "Max"):
-            return names[name](*(_evaluate(arg, names) for arg in args))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if args:
+            return _FUNCTIONS[name](*(_evaluate(arg, names) for arg in args))
         case _:
             raise TypeError(ast.dump(node))
+
+
+def _is_exponent(node: ast.expr) -> bool:
+    """Whether a formula's exponent is one that products of dimensions come to, such as t**2."""
+    return isinstance(node, ast.Constant) and node.value in range(1, 33)
 
 
 def _canonical(expression: Any) -> Dimension:
     expression = sympy.expand(expression)
     if expression.is_Integer:
         return int(expression)
-    return Dim(_printer().doprint(expression))
+    return str.__new__(Dim, _printer().doprint(expression))
 
 
 @lru_cache(maxsize=1)
@@ -152,6 +216,8 @@ def combine(symbol: str, left: int | str, right: int | str) -> Dimension:
     a, b = (
         formula(part) if isinstance(part, str) else sympy.Integer(part) for part in (left, right)
     )
+    if symbol == "//" and b == 0:
+        raise ShapeError("a dimension is divided by 0", got=f"{left} // {right}")
     return _canonical(_OPERATIONS[symbol](a, b))
 
 
@@ -160,9 +226,29 @@ _OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "-": operator.sub,
     "*": operator.mul,
     "//": operator.floordiv,
-    "min": lambda a, b: sympy.Min(a, b),
-    "max": lambda a, b: sympy.Max(a, b),
+    "min": lambda a, b: _smaller(a, b),
+    "max": lambda a, b: -_smaller(-a, -b),
 }
+
+
+def _smaller(a: Any, b: Any) -> Any:
+    """The smaller of two formulas, decided now where it is the same for all sizes."""
+    return a if _never_negative(b - a) else b if _never_negative(a - b) else sympy.Min(a, b)
+
+
+def _never_negative(expression: Any) -> bool:
+    """Whether a formula can be seen to be 0 or more for all sizes."""
+    more = {
+        s: 1 + sympy.Symbol(s.name, integer=True, nonnegative=True) for s in expression.free_symbols
+    }
+    return sympy.expand(expression.subs(more)).is_nonnegative is True
+
+
+@lru_cache(maxsize=4096)
+def sign(value: Dimension) -> int | None:
+    """1 for a dimension or bound that is never negative, -1 for one that always is, else None."""
+    expression = formula(value) if isinstance(value, str) else sympy.Integer(value)
+    return 1 if _never_negative(expression) else -1 if _never_negative(-1 - expression) else None
 
 
 def dimension(value: object) -> Dimension:
@@ -176,35 +262,44 @@ def dimension(value: object) -> Dimension:
     if isinstance(value, Dim):
         return value
     if isinstance(value, str):
-        return Dim(value) if value.isidentifier() else _canonical(formula(value))
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        if value < 0:
-            raise ShapeError(f"a dimension is negative: {value}", expected="0 or more")
-        return int(value)
-    raise ShapeError(f"{value!r} is not a dimension", expected="an int, or a name such as 't'")
+        if _is_name(value):
+            return str.__new__(Dim, value)
+        value = _canonical(formula(value))
+        if isinstance(value, Dim):
+            return value
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise _no_dimension(value)
+    if value < 0:
+        raise ShapeError(f"a dimension is negative: {value}", expected="0 or more")
+    return int(value)
 
 
 def shape_of(value: object) -> Shape:
     """A shape as a tuple of checked dimensions; a lone int or name is a shape of one dimension."""
     if isinstance(value, (str, int, np.integer)):
         return (dimension(value),)
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Sequence):
         raise ShapeError(f"{value!r} is not a shape", expected="a tuple such as ('t', 2)")
-    return tuple(dimension(part) for part in value)
+    return tuple(map(dimension, value))
 
 
 def dtype_of(value: object) -> np.dtype[Any]:
     """The NumPy dtype of a name, type or dtype, refused where graphdiff has none."""
-    try:
-        dtype = np.dtype(value)  # type: ignore[call-overload]  # anything NumPy takes
-    except TypeError as error:
-        raise DTypeError(f"{value!r} is not a dtype", expected=" or ".join(DTYPES)) from error
+    if isinstance(value, np.dtype):
+        dtype = value
+    else:
+        try:
+            dtype = np.dtype(value)  # type: ignore[call-overload]  # anything NumPy takes
+        except (TypeError, ValueError, KeyError, SyntaxError):
+            raise DTypeError(f"{value!r} is not a dtype", expected=" or ".join(DTYPES)) from None
+    if dtype in _NATIVE:
+        return dtype
     if dtype.name not in DTYPES:
         hint = "complex values are not supported yet" if dtype.kind == "c" else "convert it first"
         raise DTypeError(
             "dtype not supported", expected=" or ".join(DTYPES), got=dtype.name, hint=hint
         )
-    return dtype
+    return np.dtype(dtype.name)  # in the machine's byte order
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,17 +400,22 @@ def normal_axis(axis: int, ndim: int) -> int:
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise ShapeError(f"{axis!r} is not an axis", expected="an int")
     if not -ndim <= axis < ndim:
-        raise ShapeError(
-            f"there is no axis {axis}", expected=f"{-ndim} to {ndim - 1}", got=f"{ndim} axes"
-        )
+        expected = f"{-ndim} to {ndim - 1}" if ndim else "none: a scalar has no axes"
+        raise ShapeError(f"there is no axis {axis}", expected=expected)
     return int(axis) % ndim
 
 
 def normal_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The axes that ``axis=`` names, counted from the front and sorted; None is all of them."""
+    """The axes that ``axis=`` names, counted from the front and sorted; None is all of them.
+
+    Raises
+    ------
+    ShapeError
+        If there is no such axis, or one is named twice.
+    """
     if axis is None:
         return tuple(range(ndim))
-    axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     normal = sorted(normal_axis(part, ndim) for part in axes)
     if len(set(normal)) < len(normal):
         raise ShapeError("an axis is named twice", got=str(axis))
@@ -342,10 +442,4 @@ def evaluate_dimension(value: Dimension, sizes: Mapping[str, int]) -> int:
 @lru_cache(maxsize=4096)
 def dimension_names(value: Dimension) -> tuple[str, ...]:
     """The names that a dimension is made of, sorted."""
-    if isinstance(value, int):
-        return ()
-    return (
-        (str(value),)
-        if value.isidentifier()
-        else tuple(sorted(set(_IDENTIFIER.findall(value)) - {"Min", "Max"}))
-    )
+    return () if isinstance(value, int) else tuple(sorted(_words(value)))

@@ -1,0 +1,80 @@
+"""The order of the nodes of a graph: as they were declared, operands before their users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import networkx as nx
+
+from graphdiff.errors import GraphError
+
+
+def in_order_of_declaration(dag: nx.DiGraph, nodes: Iterable[Any]) -> list[Any]:
+    """The nodes by their attribute ``declared``; those that have none last, as they stand.
+
+    It is not the order of insertion, since networkx moves a node to the end when it is renamed.
+    """
+    attributes, last = dag.nodes, len(dag)
+    return sorted(nodes, key=lambda node: attributes[node].get("declared", last))
+
+
+def topological_order(dag: nx.DiGraph) -> list[Any]:
+    """The nodes of a DAG in the order of declaration, operands moved before their users.
+
+    Iterative depth-first search; linear in nodes and edges, but for one sort.
+
+    Raises
+    ------
+    GraphError
+        If there is a cycle; the message names it.
+    """
+    nodes = in_order_of_declaration(dag, dag)
+    pred = dag.pred
+    done: set[Any] = set()
+    for node in nodes:
+        if not done.issuperset(pred[node]):
+            break
+        done.add(node)
+    else:
+        return nodes
+
+    order: list[Any] = []
+    done.clear()
+    for root in nodes:
+        if root in done:
+            continue
+        stack = [(root, _operands_first(dag, root))]
+        open_nodes = {root}
+        while stack:
+            node, rest = stack[-1]
+            following = next((n for n in rest if n not in done), None)
+            if following is None:
+                stack.pop()
+                open_nodes.discard(node)
+                done.add(node)
+                order.append(node)
+            elif following in open_nodes:
+                chain = [entry for entry, _ in stack]
+                raise _cycle([*chain[chain.index(following) :], following])
+            else:
+                open_nodes.add(following)
+                stack.append((following, _operands_first(dag, following)))
+    return order
+
+
+def _operands_first(dag: nx.DiGraph, node: Any) -> Iterator[Any]:
+    """The operands of a node in the order of declaration, however its edges were added."""
+    operands = dag.pred[node]
+    return iter(in_order_of_declaration(dag, operands) if len(operands) > 1 else operands)
+
+
+def _cycle(chain: list[Any]) -> GraphError:
+    path = [str(node) for node in reversed(chain)]
+    if len(path) > 12:
+        path[6:-6] = ["…"]
+    return GraphError(
+        "the graph has a cycle",
+        got=" → ".join(path),
+        hint="a network is acyclic: remove one of these edges",
+    )
