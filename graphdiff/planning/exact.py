@@ -43,8 +43,8 @@ class Found:
     """What a search gives.
 
     ``answers`` are triples of peak, cost and computations. ``complete`` tells whether the search
-    ended by itself; ``bound`` is then the value of the (last) answer, and else no answer that is
-    missing has less. It is the cost, or the peak where that was the goal.
+    ended by itself. No answer that is missing has less than ``bound``, in cost, or in peak where that
+    was the goal.
     """
 
     answers: tuple[tuple[int, float, list[int]], ...]
@@ -58,6 +58,7 @@ def search(
     goal: Goal,
     limit: float = math.inf,
     *,
+    below: float = math.inf,
     recompute: bool = True,
     budget: Budget | None = None,
 ) -> Found:
@@ -72,6 +73,8 @@ def search(
         each pair of peak and cost that no other one beats in both, the cheapest first.
     limit
         The largest peak that is allowed, in bytes.
+    below
+        Only schedules that cost less than this are of interest.
     recompute
         Whether a node may be computed more than once.
     budget
@@ -121,7 +124,7 @@ def search(
         for node, needed, less, during, repeat in moves.after(wanted, size, cap):
             new_peak, new_cost = max(peak, during), cost + repeat
             value = new_cost if by_cost else new_peak
-            if new_peak > limit or value >= best.get(needed, math.inf):
+            if new_peak > limit or new_cost >= below or value >= best.get(needed, math.inf):
                 continue
             if not front:
                 best[needed] = value
