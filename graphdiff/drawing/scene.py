@@ -1,0 +1,237 @@
+"""What a picture shows, before anything is laid out: boxes, arrows, and which box faces which.
+
+The ``values`` level has one box for each value of the generated source, with the formula that is
+written there; the ``ops`` level has one for each node. Either way the box of a gradient *faces* the
+box of the value that it is the gradient of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from graphdiff.drawing.labels import Labels
+from graphdiff.graph.dag import Graph
+from graphdiff.lower.names import Names, plain
+from graphdiff.lower.program import Program, program
+from graphdiff.ops.spec import Spec, shape_text
+
+Kind = Literal["input", "parameter", "constant", "op", "scope"]
+Detail = Literal["values", "ops"]
+
+_SCALARS = ("constant", "size")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One shape of a picture.
+
+    Parameters
+    ----------
+    key
+        What DOT calls it: the variable of the generated source.
+    kind
+        Decides on its shape.
+    name, lines, note
+        The name in bold, the formula after it, and small type below.
+    column
+        0 for the forward pass; the gradients are counted from 1.
+    scope
+        The part of the network that it stands in.
+    output
+        Whether it is a result.
+    faces
+        The key of the box that it is the gradient of.
+    tip
+        What is shown when one points at it.
+    """
+
+    key: str
+    kind: Kind
+    name: str
+    lines: tuple[str, ...]
+    note: str
+    column: int
+    scope: str
+    output: bool
+    faces: str | None
+    tip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """From a value to one that is computed from it; ``again`` if it was stored for a gradient."""
+
+    tail: str
+    head: str
+    shape: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that a picture shows; ``columns`` are the titles of its phases."""
+
+    title: str
+    columns: tuple[str, ...]
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A node that gets a box: its formula with tokens for names, and what it is computed from."""
+
+    node: str
+    formula: str
+    operands: tuple[str, ...]
+    tip: str
+
+
+def scene(graph: Graph, detail: Detail) -> Scene:
+    """The boxes and arrows of a graph.
+
+    Examples
+    --------
+    >>> import graphdiff as gd
+    >>> g = gd.Graph("line")
+    >>> w, x = g.parameter("w"), g.input("x")
+    >>> y = g.output("y", w * x + 1.0)
+    >>> [(box.name, *box.lines) for box in scene(g, "values").boxes]
+    [('x',), ('w',), ('y', 'w x + 1')]
+    >>> [(box.name, *box.lines) for box in scene(g, "ops").boxes]
+    [('w',), ('x',), ('v', 'w x'), ('1',), ('y', 'v + 1')]
+
+    Notes
+    -----
+    Linear in nodes and edges, but for one sort.
+    """
+    if detail == "values":
+        written = program(graph)
+        labels = Labels(graph, written.names)
+        return _Stage(graph, labels, written.holder).scene(_values(written, labels))
+    names = Names(graph)
+    labels = Labels(graph, names)
+    return _Stage(graph, labels, {node: node for node in graph.dag}).scene(_ops(graph, labels))
+
+
+def _values(written: Program, labels: Labels) -> Iterator[_Entry]:
+    """The values of the generated source, its arguments first."""
+    given = (*written.arguments, *written.arrays)
+    order = [*given, *(node for value in written.values.values() for node in value.nodes)]
+    formulas = labels.formulas(dict.fromkeys(order), (*given, *written.values))
+    for node in given:
+        yield _Entry(node, "", (), repr(written.graph.spec(node)))
+    for node, value in written.values.items():
+        tip = f"{value.name} = {value.code.text}  # {value.spec!r}"
+        yield _Entry(node, formulas[node], value.operands, tip)
+
+
+def _ops(graph: Graph, labels: Labels) -> Iterator[_Entry]:
+    """Every node; numbers are written into the formulas that use them."""
+    order = graph.order()
+    for node in order:
+        labels.names.variable(node)
+    numbers = {n for n in order if graph.op(n).name in _SCALARS and graph.spec(n).ndim == 0}
+    formulas = labels.formulas(order, [node for node in order if node not in numbers])
+    for node in order:
+        op, leaf = graph.op(node).name, not graph.dag.pred[node] and node not in numbers
+        operands = tuple(dict.fromkeys(graph.operands(node)))
+        yield _Entry(node, "" if leaf else formulas[node], operands, f"{op}: {graph.spec(node)!r}")
+
+
+class _Stage:
+    """Sets up boxes and arrows, entry by entry in the order of computation."""
+
+    def __init__(self, graph: Graph, labels: Labels, holder: Mapping[str, str]) -> None:
+        self.graph = graph
+        self.labels = labels
+        self.holder = holder
+        self.results: dict[str, list[str]] = {}
+        for name, node in graph.outputs_by_name.items():
+            self.results.setdefault(node, []).append(name)
+        self.sweeps = {seed: i for i, seed in enumerate(graph.dag.graph["sweeps"], start=1)}
+        self.boxes: dict[str, Box] = {}
+        self.arrows: list[Arrow] = []
+
+    def scene(self, entries: Iterable[_Entry]) -> Scene:
+        entries = list(entries)
+        used = {operand for entry in entries for operand in entry.operands}
+        for entry in entries:
+            self.boxes[entry.node] = self.box(entry, entry.node in used)
+            self.connect(entry)
+        last = max((box.column for box in self.boxes.values()), default=0)
+        columns = ("forward", *map(self.title, range(1, last + 1)))
+        return Scene(self.graph.name, columns, tuple(self.boxes.values()), tuple(self.arrows))
+
+    def box(self, entry: _Entry, used: bool) -> Box:
+        graph, node, labels = self.graph, entry.node, self.labels
+        attributes, spec = graph.dag.nodes[node], graph.spec(node)
+        faced = self.faced(node)
+        scope = attributes["scope"] if faced is None else self.boxes[faced].scope
+        op = attributes["op"]
+        kind: Kind = op if op in ("input", "parameter") else "op"
+        name = labels.name(node, scope)
+        if op in _SCALARS and not self.results.get(node):
+            kind = "constant"
+        lines: tuple[str, ...] = ()
+        if kind == "constant" and entry.formula:
+            name = entry.formula
+        elif entry.formula:
+            lines = tuple(labels.broken(entry.formula, scope, len(name) + 3))
+        return Box(
+            key=labels.names.variable(node),
+            kind=kind,
+            name=name,
+            lines=lines,
+            note=self.note(node, op, spec, used),
+            column=self.column(node, entry.operands),
+            scope=scope,
+            output=node in self.results,
+            faces=None if faced is None else self.boxes[faced].key,
+            tip=plain(entry.tip),
+        )
+
+    def faced(self, node: str) -> str | None:
+        """The node of the box that a gradient's box is to face."""
+        of = self.labels.names.gradient_of(node)
+        every: tuple[str, ...] = self.graph.dag.nodes[node].get("of", ())
+        for candidate in every if of is None else (of, *every):
+            held = self.holder.get(candidate, candidate)
+            if held in self.boxes and held != node:
+                return held
+        return None
+
+    def note(self, node: str, op: str, spec: Spec, used: bool) -> str:
+        """The small type: of a leaf what it is, of a result its shape; arrows tell the others'."""
+        shape = shape_text(spec.shape)
+        words = [] if spec.dtype.name == "float64" else [spec.dtype.name]
+        if op in ("input", "parameter") or (op == "constant" and spec.ndim):
+            words = [op, *words, shape]
+        elif op not in _SCALARS and not used:
+            words.append(shape)
+        derivatives = self.graph.dag.graph["derivatives"]
+        also = [name for name in self.results.get(node, ()) if name not in {node, *derivatives}]
+        return " ".join([*words, *(f"· output {name}" for name in also)])
+
+    def column(self, node: str, operands: Iterable[str]) -> int:
+        """0 for the forward pass, else the sweep that a node belongs to."""
+        attributes = self.graph.dag.nodes[node]
+        before = max((self.boxes[operand].column for operand in operands), default=0)
+        if attributes["phase"] == "forward" and before == 0:
+            return 0
+        return max(before, self.sweeps.get(attributes.get("seed"), 1))
+
+    def title(self, column: int) -> str:
+        for seed, found in self.sweeps.items():
+            if found == column:
+                return f"gradient of {self.labels.seed(seed)}"
+        return "gradient"
+
+    def connect(self, entry: _Entry) -> None:
+        head = self.boxes[entry.node]
+        for operand in entry.operands:
+            tail = self.boxes[operand]
+            shape = shape_text(self.graph.spec(operand).shape)
+            self.arrows.append(Arrow(tail.key, head.key, shape, tail.column < head.column))
