@@ -153,6 +153,6 @@ def calling_line() -> tuple[str, int] | None:
 def here() -> str | None:
     """The user's file and line at this moment; None at a prompt, where there is no file."""
     place = calling_line()
-    if place is None or place[0].startswith(("<stdin>", "<doctest")):
+    if place is None or place[0].startswith(("<stdin>", "<string>", "<doctest")):
         return None
     return f"{place[0]}:{place[1]}"

@@ -53,7 +53,7 @@ def find(name: object) -> Op:
     >>> find("tahn")
     Traceback (most recent call last):
     graphdiff.errors.GraphError: there is no op 'tahn'
-      try: did you mean 'tanh' or 'hard_tanh'?
+      try: did you mean 'tanh'?
     """
     if isinstance(name, str):
         op = OPS.get(ALIASES.get(name, name))
