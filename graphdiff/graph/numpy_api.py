@@ -1,7 +1,7 @@
 """NumPy's functions on tensors, with NumPy's own signatures.
 
-Ufuncs need no entry here if an op has their name. A function is only called where a tensor is
-among the arguments; errors are told the user's line by `Tensor.__array_function__`.
+A function is called only where a tensor is among the arguments. A ufunc needs no entry here if an
+op has its name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ops.indexing import Index, basic_index
 from graphdiff.ops.shaping import permutation
-from graphdiff.ops.spec import dtype_of, normal_axis
+from graphdiff.ops.spec import broadcast, dtype_of, normal_axis
 
 if TYPE_CHECKING:
     from graphdiff.graph.tensor import Tensor
@@ -47,10 +47,10 @@ def _reduction(op: str) -> Callable[..., Tensor]:
 
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
     """np.transpose."""
-    if permutation(axes, a.ndim) == tuple(range(a.ndim)):
-        tensor: Tensor = a
-        return tensor
-    return _apply("transpose", a, axes=axes)
+    if permutation(axes, a.ndim) != tuple(range(a.ndim)):
+        a = _apply("transpose", a, axes=axes)
+    tensor: Tensor = a
+    return tensor
 
 
 def swapaxes(a: Any, axis1: int, axis2: int) -> Tensor:
@@ -123,10 +123,10 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
 
 def astype(x: Any, dtype: Any) -> Tensor:
     """np.astype."""
-    if x.dtype == dtype_of(dtype):
-        tensor: Tensor = x
-        return tensor
-    return _apply("astype", x, dtype=dtype)
+    if x.dtype != dtype_of(dtype):
+        x = _apply("astype", x, dtype=dtype)
+    tensor: Tensor = x
+    return tensor
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Tensor:
@@ -190,6 +190,25 @@ def dot(a: Any, b: Any) -> Tensor:
     if right.ndim > 2:
         raise ShapeError("np.dot of more than matrices", got=repr(right.spec), hint="use @")
     return _apply("matmul", left, right)
+
+
+# -- ufuncs that are no ops ----------------------------------------------------------------------
+
+
+def positive(x: Any) -> Tensor:
+    """np.positive."""
+    tensor: Tensor = x
+    return tensor
+
+
+def logaddexp(x1: Any, x2: Any) -> Tensor:
+    """np.logaddexp; beside 0 it is the softplus of the other."""
+    for a, b in ((x1, x2), (x2, x1)):
+        if not hasattr(a, "graph") and np.ndim(a) == 0 and a == 0:
+            return _apply("softplus", b)
+    tensors = _tensors(x1, x2)
+    shape = broadcast(*(tensor.shape for tensor in tensors))
+    return _apply("logsumexp", stack([broadcast_to(t, shape) for t in tensors]), axis=0)
 
 
 # -- indices ---------------------------------------------------------------------------------------
@@ -278,6 +297,10 @@ def size(a: Any, axis: int | None = None) -> Any:
     """np.size."""
     return a.size if axis is None else a.shape[normal_axis(axis, a.ndim)]
 
+
+UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
+    {np.positive: positive, np.logaddexp: logaddexp}
+)
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {

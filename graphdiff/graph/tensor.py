@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from graphdiff.errors import DTypeError, GraphError, ShapeError
+from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
 from graphdiff.graph import numpy_api
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.spec import Dimension, Shape, Spec, dimension_names
@@ -141,8 +142,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
             _refuse(f"out= of np.{name}", "write a = a + b: a value of a graph does not change")
         if kwargs:
             _refuse(f"np.{name} with {', '.join(kwargs)}=", "use astype or np.where")
-        if ufunc is np.positive:
-            return self
+        if ufunc in numpy_api.UFUNCS:
+            return numpy_api.UFUNCS[ufunc](*args)
         if ALIASES.get(name, name) not in OPS:
             _refuse(f"np.{name}", None)
         if name in _BITWISE and any(_dtype(a) != np.bool_ for a in args):
@@ -158,17 +159,28 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
+        name = f"{function.__module__.replace('numpy', 'np')}.{function.__name__}"
         known = numpy_api.FUNCTIONS.get(function)
         if known is None:
-            _refuse(f"np.{function.__name__}", None)
+            _refuse(name, None)
         try:
-            inspect.signature(known).bind(*args, **kwargs)
+            _signature(known).bind(*args, **kwargs)
+            return known(*args, **kwargs)
         except TypeError as error:
-            raise GraphError(f"np.{function.__name__}: {error}") from None
-        return known(*args, **kwargs)
+            raise GraphError(str(error), op=name) from None
+        except GraphdiffError as error:
+            raise error.at(None, name, None) from None
+
+    def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """A NumPy function of this tensor."""
+        return self.__array_function__(function, (), (self, *args), kwargs)
 
     def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
-        self._not_known("an array", "np.stack joins tensors; compile the graph for values")
+        self._not_known(
+            "an array",
+            "np.stack([…]) joins tensors, g.constant(array)[labels] takes rows of an array; "
+            "for values, compile the graph and call it",
+        )
 
     def __bool__(self) -> NoReturn:
         self._not_known("a truth value", "use np.where(condition, a, b) instead of a branch")
@@ -203,7 +215,10 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> Tensor:
-        return numpy_api.getitem(self, key)
+        try:
+            return numpy_api.getitem(self, key)
+        except GraphdiffError as error:
+            raise error.at(self.name, "index", None) from None
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         _refuse(
@@ -220,27 +235,33 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def mT(self) -> Tensor:
         """The matrix transpose: the last two axes exchanged."""
-        return numpy_api.matrix_transpose(self)
+        tensor: Tensor = self._numpy(np.matrix_transpose)
+        return tensor
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.sum."""
-        return self.graph.apply("sum", (self,), {"axis": axis, "keepdims": keepdims})
+        tensor: Tensor = self._numpy(np.sum, axis, keepdims=keepdims)
+        return tensor
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.mean."""
-        return self.graph.apply("mean", (self,), {"axis": axis, "keepdims": keepdims})
+        tensor: Tensor = self._numpy(np.mean, axis, keepdims=keepdims)
+        return tensor
 
     def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.max."""
-        return self.graph.apply("max", (self,), {"axis": axis, "keepdims": keepdims})
+        tensor: Tensor = self._numpy(np.max, axis, keepdims=keepdims)
+        return tensor
 
     def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.min."""
-        return self.graph.apply("min", (self,), {"axis": axis, "keepdims": keepdims})
+        tensor: Tensor = self._numpy(np.min, axis, keepdims=keepdims)
+        return tensor
 
     def reshape(self, *shape: Any) -> Tensor:
         """np.reshape; one dimension may be -1."""
-        return numpy_api.reshape(self, shape[0] if len(shape) == 1 else shape)
+        tensor: Tensor = self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape)
+        return tensor
 
     def ravel(self) -> Tensor:
         """All elements along one axis."""
@@ -249,19 +270,23 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     def transpose(self, *axes: Any) -> Tensor:
         """np.transpose."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return numpy_api.transpose(self, order)
+        tensor: Tensor = self._numpy(np.transpose, order)
+        return tensor
 
     def squeeze(self, axis: Any = None) -> Tensor:
         """np.squeeze."""
-        return numpy_api.squeeze(self, axis)
+        tensor: Tensor = self._numpy(np.squeeze, axis)
+        return tensor
 
     def astype(self, dtype: Any) -> Tensor:
         """The values in another dtype."""
-        return numpy_api.astype(self, dtype)
+        tensor: Tensor = self._numpy(np.astype, dtype)
+        return tensor
 
     def dot(self, other: Any) -> Tensor:
         """np.dot."""
-        return numpy_api.dot(self, other)
+        tensor: Tensor = self._numpy(np.dot, other)
+        return tensor
 
     @property
     def dimension_names(self) -> tuple[str, ...]:
@@ -284,6 +309,9 @@ for _name in (
     "xor",
 ):
     setattr(Tensor, f"__i{_name}__", getattr(Tensor, f"__{_name}__"))
+
+
+_signature = lru_cache(inspect.signature)
 
 
 def _dtype(value: object) -> np.dtype[Any]:

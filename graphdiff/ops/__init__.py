@@ -23,7 +23,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
     }
 )
 
-# Other names of the same ops: NumPy's and customary ones.
+# Other names of the same ops: NumPy's, SciPy's and customary ones.
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "absolute": "abs",
@@ -34,6 +34,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "bitwise_and": "logical_and",
         "bitwise_or": "logical_or",
         "hardtanh": "hard_tanh",
+        "expit": "sigmoid",
     }
 )
 

@@ -6,6 +6,7 @@ A basic index is kept as a tuple of plain values: an int, None for a new axis, a
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -88,23 +89,28 @@ def _length(size: Dimension, part: Slice) -> Dimension:
                 hint="slice forward, then reverse with [::-1]",
             )
         return combine("//", size + (-step - 1), -step)
-    low = 0 if start is None else _clamp(size, start)
-    high = size if stop is None else _clamp(size, stop)
-    span = combine("max", 0, combine("-", high, low))
+    # The stop is the least of these and the start the largest; no more needs to be said of a
+    # start beyond the end and a stop before the beginning, since then nothing is left.
+    stops = (
+        [size] if stop is None else [combine("+", size, stop)] if _from_end(stop) else [size, stop]
+    )
+    starts = (
+        [0] if start is None else [0, combine("+", size, start)] if _from_end(start) else [start]
+    )
+    spans = [combine("-", high, low) for high in stops for low in starts]
+    span = combine("max", 0, reduce(lambda a, b: combine("min", a, b), spans))
     return span if step == 1 else combine("//", span + (step - 1), step)
 
 
-def _clamp(size: Dimension, bound: Dimension) -> Dimension:
-    """Where a bound of a slice lies; a negative one is counted from the end."""
+def _from_end(bound: Dimension) -> bool:
+    """Whether a bound of a slice is negative, and thus counted from the end."""
     known = sign(bound)
     if known is None:
         raise ShapeError(
             f"the bound {str(bound)!r} of a slice could be negative, and then counts from the end",
             hint="declare the shape with numbers, or slice in two steps",
         )
-    return (
-        combine("max", 0, combine("+", size, bound)) if known < 0 else combine("min", size, bound)
-    )
+    return known < 0
 
 
 def _infer_slice(x: Spec, index: Index) -> Spec:
