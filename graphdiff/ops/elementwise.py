@@ -51,6 +51,8 @@ def _result_dtype(name: str, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]
             raise DTypeError(f"np.{name} does not take {taken}", hint="use astype") from error
     else:
         dtype = promote(*dtypes)
+        if dtype.kind == "b":
+            raise DTypeError("numbers are needed", got="bool", hint="use astype")
         dtype = dtype if dtype.kind == "f" else np.dtype("float64")
     if dtype.name not in DTYPES:
         hint = f"np.{name} gives {dtype} here: convert with astype(np.float64) first"
@@ -123,11 +125,21 @@ def _square_code(site: Site) -> Written:
     return Written(f"np.square({operand.text})")
 
 
+def _factor(site: Site) -> str:
+    """The left side of a product; a scalar that scales an array stands out: ``(2 / t) * e``."""
+    scales = site.specs[0].ndim == 0 < site.specs[1].ndim
+    return site.operands[0].within(MULTIPLY + scales)
+
+
+def _product_code(site: Site) -> Written:
+    return Written(f"{_factor(site)} * {site.operands[1].within(MULTIPLY + 1)}", MULTIPLY)
+
+
 def _product_formula(site: Site) -> Written:
     left, right = site.operands
     scalar = left.text.replace(".", "").isdigit() or site.specs[0].ndim == 0
     symbol = " " if scalar and not right.text[:1].isdigit() else " × "
-    return Written(f"{left.within(MULTIPLY)}{symbol}{right.within(MULTIPLY + 1)}", MULTIPLY)
+    return Written(f"{_factor(site)}{symbol}{right.within(MULTIPLY + 1)}", MULTIPLY)
 
 
 def _power_formula(site: Site) -> Written:
@@ -155,7 +167,7 @@ def _sigmoid(z: Any) -> Any:
 
 add = elementwise("add", lambda a, b: a + b, infix("+", ADD), infix("+", ADD))
 subtract = elementwise("subtract", lambda a, b: a - b, infix("-", ADD), infix("−", ADD))
-multiply = elementwise("multiply", lambda a, b: a * b, infix("*", MULTIPLY), _product_formula)
+multiply = elementwise("multiply", lambda a, b: a * b, _product_code, _product_formula)
 divide = elementwise(
     "divide", lambda a, b: a / b, infix("/", MULTIPLY), _quotient_formula, singular=True
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ops import kernels
-from graphdiff.ops.notation import ATOM, MULTIPLY, Form, Site, Written, call, subscript
+from graphdiff.ops.notation import MULTIPLY, POWER, Form, Site, Written, call, subscript
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, normal_axes, product
 
@@ -85,7 +85,7 @@ def _big(symbol: str) -> Form:
     def form(site: Site) -> Written:
         axis = site.params["axis"]
         axes = () if axis is None else normal_axes(axis, site.specs[0].ndim)
-        text = f"{symbol}{subscript(axes)} {site.operands[0].within(ATOM)}"
+        text = f"{symbol}{subscript(axes)} {site.operands[0].within(POWER)}"
         return Written(text, MULTIPLY)
 
     return form

@@ -66,8 +66,8 @@ def fold_constants(t: Tensor) -> Tensor | None:
     operands = t.operands
     if not operands or any(operand.op != "constant" for operand in operands):
         return None
-    if isinstance(t.size, int) and t.size > max(1, *(_length(operand) for operand in operands)):
-        return None
+    if not isinstance(t.size, int) or t.size > max(1, *map(_length, operands)):
+        return None  # a larger array is not put into the source
     weak = t.ndim == 0 and t.spec.is_float
     values = [np.asarray(operand.params["value"], operand.dtype) for operand in operands]
     if weak:
