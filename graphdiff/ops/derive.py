@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
@@ -31,7 +31,7 @@ def derivative_rule(
     arity: int,
     position: int,
     saved: bool,
-    via: tuple[Op, Expression] | None,
+    via: Op | None,
 ) -> Callable[..., Any]:
     """``(g, y, *operands) ->`` the vector-Jacobian product by one operand, 0.0 where it is zero.
 
@@ -44,9 +44,11 @@ def derivative_rule(
     saved
         Whether the derivative may be stated in terms of the output.
     via
-        Another op, and its expression, that the derivative equals (sigmoid, for softplus): it is
-        applied instead, for a stable evaluation. The equality is checked here.
+        Another op that the derivative equals (sigmoid, for softplus): it is applied instead, for a
+        stable evaluation.
     """
+    if via is not None:
+        return lambda g, y, *operands: g * via(*operands)
     z = sympy.symbols("a:z", real=True)[:arity]
     g, y = sympy.Symbol("G", real=True), sympy.Symbol("Y", real=True)
     value = expression(*z)
@@ -58,33 +60,32 @@ def derivative_rule(
         return lambda g, y, *operands: g
     if derivative == -1:
         return lambda g, y, *operands: -g
-    if via is not None:
-        op, claimed = via
-        if sympy.simplify(derivative - claimed(*z)) != 0:
-            raise AssertionError(f"the derivative is {derivative}, not {claimed(*z)}")
-        return lambda g, y, *operands: g * op(*operands)
     if saved:
         derivative = _in_terms_of_output(derivative, value, y, z)
+    if value.is_Pow and arity == 2:
+        derivative = derivative.subs(z[1] * z[0] ** (z[1] - 1), sympy.Function("slope")(*z))
     return _function(_kinks(g * derivative, g), (g, y, *z))
 
 
 def _in_terms_of_output(derivative: Any, value: Any, y: Any, z: Sequence[Any]) -> Any:
     """The derivative with the op's own value in it written as ``y``.
 
-    Where the value is made of one transcendental function (its kernel), that function is
-    eliminated: sigmoid's exp(-z) is 1/y - 1, so that its derivative becomes y (1 - y).
+    Where the value is a fraction in one transcendental function, linear above and below, that
+    function is eliminated: sigmoid's exp(-z) is 1/y - 1, so that its derivative becomes y (1 - y).
     """
     plain = derivative.subs(value, y)
     if plain.has(y) and not plain.has(*value.atoms(sympy.Function)):
         return plain
-    kernels = value.atoms(sympy.Function)
-    if len(kernels) != 1:
+    functions = value.atoms(sympy.Function)
+    if len(functions) != 1:
         return derivative
-    kernel, stand_in = kernels.pop(), sympy.Dummy()
-    solutions = sympy.solve(value.subs(kernel, stand_in) - y, stand_in)
-    if len(solutions) != 1:
+    function, stand_in = functions.pop(), sympy.Dummy()
+    above, below = value.subs(function, stand_in).as_numer_denom()
+    linear = sympy.expand(above - y * below)
+    slope = linear.coeff(stand_in, 1)
+    if not linear.is_polynomial(stand_in) or slope == 0 or linear.coeff(stand_in, 2) != 0:
         return derivative
-    found = sympy.factor(sympy.simplify(derivative.subs(kernel, solutions[0])))
+    found = sympy.factor(derivative.subs(function, -linear.coeff(stand_in, 0) / slope))
     return found if not found.has(*z) and found.is_rational_function(y) else derivative
 
 
@@ -128,8 +129,9 @@ def _mask(relation: Any) -> Any:
 
 def _function(expression: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
     """The expression as a Python function in NumPy's words."""
-    words = {
+    words: dict[str, Any] = {
         "taken": _taken,
+        "slope": _slope,
         "where": np.where,
         "exp": np.exp,
         "log": _log,
@@ -140,8 +142,15 @@ def _function(expression: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
         "StrictLessThan": operator.lt,
         "LessThan": operator.le,
     }
-    function: Callable[..., Any] = sympy.lambdify(arguments, expression, [words, "numpy"])
-    return function
+    factor, rest = expression.as_independent(*arguments, as_Add=False)
+    if factor.is_Rational:
+        function: Callable[..., Any] = sympy.lambdify(arguments, expression, [words, "numpy"])
+        return function
+    # Such as 2/√π: it becomes a Python number, since one of NumPy's would make float32 float64.
+    scale = sympy.Symbol("scale")
+    return partial(
+        sympy.lambdify((scale, *arguments), scale * rest, [words, "numpy"]), float(factor)
+    )
 
 
 def _taken(g: Any, above: Any, below: Any) -> Any:
@@ -151,10 +160,24 @@ def _taken(g: Any, above: Any, below: Any) -> Any:
     return np.where(above == below, 0.5 * g, g * (above > below))
 
 
+def _slope(a: Any, b: Any) -> Any:
+    """``b aᵇ⁻¹``, which is 0 for ``b = 0``, at ``a = 0`` too."""
+    number = b.params["value"] if getattr(b, "op", None) == "constant" else b
+    if isinstance(number, (int, float)) and number != 0:
+        return number * a ** (number - 1)
+    return b * a ** np.where(b == 0, 1, b - 1)
+
+
 def _log(value: Any) -> Any:
     """The log in the derivative of ``aᵇ`` by ``b``: 0 at 0, so that ``0ᵇ`` has the derivative 0."""
-    return np.log(np.where(value == 0, 1.0, value))
+    return np.log(np.where(value == 0, 1, value))
+
+
+_MOVED = frozenset({"astype", "broadcast_to", "expand_dims", "reshape", "squeeze", "transpose"})
 
 
 def _is_constant(value: Any) -> bool:
-    return getattr(value, "op", "constant") == "constant"
+    """Whether a value is the same whatever the inputs are: a number, an array, a dimension."""
+    while getattr(value, "op", None) in _MOVED:
+        (value,) = value.operands
+    return getattr(value, "op", "constant") in ("constant", "size")

@@ -76,7 +76,7 @@ def elementwise(
     *,
     kernel: Callable[..., Any] | None = None,
     saved: bool = True,
-    via: tuple[Op, Expression] | None = None,
+    via: Op | None = None,
     singular: bool = False,
     convention: str | None = None,
 ) -> Op:
@@ -161,10 +161,6 @@ def _absolute_formula(site: Site) -> Written:
 _TIES = "0 at a tie with a constant; at a tie of two values each takes half"
 
 
-def _sigmoid(z: Any) -> Any:
-    return 1 / (1 + sympy.exp(-z))
-
-
 add = elementwise("add", lambda a, b: a + b, infix("+", ADD), infix("+", ADD))
 subtract = elementwise("subtract", lambda a, b: a - b, infix("-", ADD), infix("−", ADD))
 multiply = elementwise("multiply", lambda a, b: a * b, _product_code, _product_formula)
@@ -197,13 +193,19 @@ sign = elementwise("sign", lambda z: sympy.sign(z), convention="0 everywhere, at
 sin = elementwise("sin", lambda z: sympy.sin(z), saved=False)
 cos = elementwise("cos", lambda z: sympy.cos(z), saved=False)
 tanh = elementwise("tanh", lambda z: sympy.tanh(z))
-sigmoid = elementwise("sigmoid", _sigmoid, call("sigmoid"), call("σ"), kernel=kernels.sigmoid)
+sigmoid = elementwise(
+    "sigmoid",
+    lambda z: 1 / (1 + sympy.exp(-z)),
+    call("sigmoid"),
+    call("σ"),
+    kernel=kernels.sigmoid,
+)
 softplus = elementwise(
     "softplus",
     lambda z: sympy.log(1 + sympy.exp(z)),
     lambda site: Written(f"np.logaddexp(0.0, {site.operands[0].text})"),
     call("ζ"),
-    via=(sigmoid, _sigmoid),
+    via=sigmoid,
 )
 erf = elementwise("erf", lambda z: sympy.erf(z), call("erf"), kernel=kernels.erf, saved=False)
 relu = elementwise(
