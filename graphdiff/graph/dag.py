@@ -9,7 +9,7 @@ position. The graph's own attributes are ``name``, ``outputs``, ``derivatives`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -357,10 +357,12 @@ class Graph:
         result._declared = self._declared
         return result
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from graphdiff.drawing import svg
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        from graphdiff.drawing import mimebundle
 
-        return {"image/svg+xml": svg(self), "text/plain": repr(self)}
+        return mimebundle(self, include, exclude)
 
     # -- adding nodes ------------------------------------------------------------------------
 
