@@ -11,9 +11,9 @@ from graphdiff.graph.dag import near
 
 
 def scopes_of(scene: Scene) -> list[str]:
-    """All scopes that boxes stand in, and those around them."""
+    """All scopes that boxes belong to, and those around them."""
     found: dict[str, None] = {}
-    for scope in dict.fromkeys(box.scope for box in scene.boxes if box.scope):
+    for scope in dict.fromkeys(box.home for box in scene.boxes if box.home):
         parts = scope.split("/")
         found.update(dict.fromkeys("/".join(parts[: i + 1]) for i in range(len(parts))))
     return list(found)
@@ -45,7 +45,7 @@ def collapsed(scene: Scene, collapse: bool | str | Collection[str]) -> Scene:
             expected=", ".join(known[:12]) or "a graph with scopes: none is declared in this one",
             hint=near(name, known),
         )
-    homes = {box.key: _home(box.scope, wanted) for box in scene.boxes}
+    homes = {box.key: _home(box.home, wanted) for box in scene.boxes}
     groups: dict[tuple[str, int], list[Box]] = {}
     for box in scene.boxes:
         home = homes[box.key]
@@ -96,6 +96,7 @@ def _merged(key: str, scope: str, inside: list[Box], faces: str | None) -> Box:
         note=", ".join(words) + (f"\noutput {', '.join(results)}" if results else ""),
         column=inside[0].column,
         scope=outer,
+        home=outer,
         output=bool(results),
         faces=faces,
         tip=", ".join(box.key for box in inside[:20]),

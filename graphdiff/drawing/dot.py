@@ -10,41 +10,54 @@ import graphviz
 
 from graphdiff.drawing import theme
 from graphdiff.drawing.labels import escaped
-from graphdiff.drawing.ranks import ranking, rows
-from graphdiff.drawing.scene import Arrow, Box, Scene
+from graphdiff.drawing.ranks import Ranks, ranks
+from graphdiff.drawing.scene import Arrow, Box, Kind, Scene
 
 Direction = Literal["up", "down", "right", "left"]
 RANKDIR: Mapping[str, str] = {"up": "BT", "down": "TB", "right": "LR", "left": "RL"}
 
 
-def dot_text(scene: Scene, direction: Direction = "up", legend: bool = False) -> str:
+def dot_text(
+    scene: Scene,
+    direction: Direction = "up",
+    *,
+    legend: bool = False,
+    bold: bool = True,
+    room: str = theme.ROOM,
+) -> str:
     """The picture as DOT text; the same scene gives the same bytes.
 
-    Cost: linear, but for arrows that contradict one another (see `ranking`).
+    ``bold`` says whether names that are not ASCII may be bold too; ``room`` is the space beside
+    the text of a box, in inches.
+
+    Cost: linear, but for arrows that contradict one another (see `ranks`).
     """
-    graph = graphviz.Digraph("graphdiff", graph_attr=_graph(scene, direction, legend))
-    graph.attr("node", **_NODE)
+    graph = graphviz.Digraph("graphdiff", graph_attr=_graph(scene, direction))
+    graph.attr("node", **_NODE, margin=f"{room},0.05")
     graph.attr("edge", **_EDGE)
-    row = rows(scene)
-    granted = ranking(scene, row)
+    found = ranks(scene)
     column = {box.key: box.column for box in scene.boxes}
     inner: list[list[Arrow]] = [[] for _ in scene.columns]
     between: list[Arrow] = []
     for arrow in scene.arrows:
-        (between if arrow.again else inner[column[arrow.head]]).append(arrow)
+        home = column[arrow.head]
+        (inner[home] if column[arrow.tail] == home else between).append(arrow)
     for number, title in enumerate(scene.columns):
         boxes = [box for box in scene.boxes if box.column == number]
         framed = len(scene.columns) > 1
         with graph.subgraph(name=f"cluster_{number}" if framed else None) as part:
             _style(part, number, title if framed else None)
-            _boxes(part, boxes, number)
+            _boxes(part, boxes, number, bold)
             for arrow in inner[number]:
-                _arrow(part, arrow, number > 0, arrow in granted)
-    _side_by_side(graph, scene, row, between)
+                _arrow(part, arrow, number > 0, arrow in found.arrows)
+    _rows(graph, scene, found, between)
     if between:
-        graph.attr("edge", style="dashed", color=theme.AGAIN, fontcolor=theme.AGAIN)
+        graph.attr("edge", color=theme.AGAIN)
         for arrow in between:
-            graph.edge(arrow.tail, arrow.head, constraint="false", **{"class": "again"})
+            style = {"style": "dashed", "class": "again"} if arrow.again else {"color": theme.FAINT}
+            graph.edge(arrow.tail, arrow.head, constraint="false", **style)
+    if legend:
+        _legend(graph, len(scene.columns) > 1)
     return str(graph.source)
 
 
@@ -54,14 +67,13 @@ _NODE = {
     "fontcolor": theme.INK,
     "style": "filled",
     "penwidth": "1.1",
-    "margin": "0.09,0.05",
     "height": "0.36",
     "width": "0.5",
 }
 _EDGE = {"fontname": theme.FONT, "fontsize": theme.SMALL, "arrowsize": "0.6"}
 
 
-def _graph(scene: Scene, direction: Direction, legend: bool) -> dict[str, str]:
+def _graph(scene: Scene, direction: Direction) -> dict[str, str]:
     title = f"<b>{escaped(scene.title)}</b>"
     return {
         "rankdir": RANKDIR[direction],
@@ -96,7 +108,7 @@ def _style(part: Any, column: int, title: str | None) -> None:
     part.attr("edge", color=palette.edge, fontcolor=palette.edge)
 
 
-def _boxes(part: Any, boxes: list[Box], column: int) -> None:
+def _boxes(part: Any, boxes: list[Box], column: int, bold: bool) -> None:
     """The boxes of a column, in frames for their scopes."""
     ink = theme.palette(column).ink
     tree: dict[str, list[Box | str]] = {"": []}
@@ -119,7 +131,7 @@ def _boxes(part: Any, boxes: list[Box], column: int) -> None:
             continue
         item = rest.pop()
         if isinstance(item, Box):
-            _box(here, item)
+            _box(here, item, bold)
             continue
         manager = here.subgraph(name=f"cluster_{column}_{numbers[item]}")
         frame = manager.__enter__()
@@ -128,6 +140,7 @@ def _boxes(part: Any, boxes: list[Box], column: int) -> None:
             style="rounded",
             color=ink,
             penwidth="0.6",
+            labeljust="l",
             fontsize="9",
             fontcolor=ink,
             margin="8",
@@ -136,12 +149,13 @@ def _boxes(part: Any, boxes: list[Box], column: int) -> None:
         open_scopes.append((frame, manager, tree[item][::-1]))
 
 
-def _box(part: Any, box: Box) -> None:
+def _box(part: Any, box: Box, bold: bool) -> None:
     attributes = dict(theme.SHAPES[box.kind])
     if box.output:
         attributes["peripheries"] = "2"
     name = escaped(box.name)
-    text = name if box.kind == "constant" else f"<b>{name}</b>"
+    heavy = box.kind != "constant" and (bold or name.isascii())
+    text = f"<b>{name}</b>" if heavy else name
     if box.lines:
         text += " = " + "<br/>".join(map(escaped, box.lines))
     for line in filter(None, box.note.split("\n")):
@@ -157,7 +171,8 @@ def _box(part: Any, box: Box) -> None:
 
 
 def _arrow(part: Any, arrow: Arrow, back: bool, ranked: bool) -> None:
-    label = f" {graphviz.escape(arrow.shape)} "  # the spaces keep it off the line
+    # The spaces keep it off the line.
+    label = f" {graphviz.escape(arrow.shape)} " if arrow.shape else None
     if not ranked:
         part.edge(arrow.tail, arrow.head, label, constraint="false")
     elif back:
@@ -166,11 +181,11 @@ def _arrow(part: Any, arrow: Arrow, back: bool, ranked: bool) -> None:
         part.edge(arrow.tail, arrow.head, label)
 
 
-def _side_by_side(graph: Any, scene: Scene, row: dict[str, str], between: list[Arrow]) -> None:
+def _rows(graph: Any, scene: Scene, found: Ranks, between: list[Arrow]) -> None:
     """Rows: boxes that face each other on one rank, the forward pass first."""
     members: dict[str, list[Box]] = {}
     for box in scene.boxes:
-        members.setdefault(row[box.key], []).append(box)
+        members.setdefault(found.row[box.key], []).append(box)
     joined = {(arrow.tail, arrow.head) for arrow in between}
     for boxes in members.values():
         if len(boxes) < 2:
@@ -186,3 +201,34 @@ def _side_by_side(graph: Any, scene: Scene, row: dict[str, str], between: list[A
             for left, right in pairwise(order):
                 if (left.key, right.key) not in joined:
                     part.edge(left.key, right.key, style="invis")
+    for low, high in found.pairs:
+        graph.edge(low, high, style="invis", weight="0")
+
+
+def _legend(graph: Any, gradient: bool) -> None:
+    """Samples that say what shapes and dashes mean."""
+    samples: list[tuple[str, Kind, int, bool]] = [
+        ("input", "input", 0, False),
+        ("parameter", "parameter", 0, False),
+        ("value", "op", 0, False),
+        ("result", "op", 0, True),
+    ]
+    if gradient:
+        samples.append(("gradient", "op", 1, False))
+    keys = {word: f"legend {word}" for word, *_ in samples}
+    with graph.subgraph(name="cluster_legend") as part:
+        part.attr(label="", style="rounded", color=theme.FAINT, penwidth="0.6", tooltip=" ")
+        for word, kind, column, output in samples:
+            box = Box(
+                keys[word], kind, word, (), "", column, scope="", home="", output=output,
+                faces=None, tip=word,
+            )  # fmt: skip
+            palette = theme.palette(column)
+            part.attr("node", color=palette.ink, fillcolor=palette.fill)
+            _box(part, box, bold=True)
+        for first, second in pairwise(keys.values()):
+            if second != keys.get("gradient"):
+                part.edge(first, second, style="invis")
+        if gradient:
+            style = {"style": "dashed", "color": theme.AGAIN, "fontcolor": theme.AGAIN}
+            part.edge(keys["result"], keys["gradient"], " stored, used again ", **style)

@@ -13,7 +13,7 @@ from graphdiff.lower.program import formulas_over
 
 _FIRST_TOKEN = 0xF0000  # the private-use planes of Unicode: no user's text is mistaken for one
 _TOKEN = re.compile("[\U000f0000-\U0010fffd]")
-_BREAK = re.compile(r"(?<![+−×/<>≤≥=≠]) +(?![/<>≤≥=≠])")
+_BREAK = re.compile(r"(?<![+−×/<>≤≥=≠Σ₀₁₂₃₄₅₆₇₈₉]) +(?![/<>≤≥=≠])")  # before an operator
 
 
 class Labels:
@@ -25,6 +25,21 @@ class Labels:
     def __init__(self, graph: Graph, names: Names) -> None:
         self.graph = graph
         self.names = names
+        self.places = {node: self._place(node) for node in names.variables}
+        self.named = {".".join([*path, name]): node for node, (path, name) in self.places.items()}
+
+    def _place(self, node: str) -> tuple[list[str], str]:
+        """The scope of a value, and its name in there."""
+        attributes, names = self.graph.dag.nodes[node], self.names
+        scope = attributes["scope"]
+        if attributes["named"]:
+            name, prefix = node, f"{scope}/"
+        else:
+            name, prefix = names.variables[node], f"{identifier(scope)}_" if scope else "_"
+        inner = name.removeprefix(prefix)
+        if not scope or inner == name or (not attributes["named"] and inner in names.taken):
+            return [], name
+        return scope.split("/"), inner
 
     def name(self, node: str, scope: str = "") -> str:
         """The name of a value: ``h``, ``layer1.h``, ``∂J/∂h``.
@@ -63,33 +78,19 @@ class Labels:
 
     def _short(self, node: str, scope: str) -> str:
         """A name without the part of its scope that the reader is in."""
-        nodes = self.graph.dag.nodes
-        own = nodes[node]["scope"]
-        if nodes[node]["named"]:
-            name, prefix = node, f"{own}/"
-        else:
-            name, prefix = self.names.variable(node), f"{identifier(own)}_" if own else "/"
-        if not (own and name.startswith(prefix)):
-            return shortened(self._from_the_top(name, scope))
-        inner, path = name[len(prefix) :], own.split("/")
+        path, name = self.places[node]
         shared = _shared(path, scope.split("/"))
-        outer = path[shared:]
-        if nodes[node]["named"] and self._means(".".join([*outer, inner]), scope) != node:
-            outer = path
-        return shortened(".".join([*outer, inner]))
+        text = ".".join([*path[shared:], name])
+        return shortened(text if self._means(text, scope) == node else ".".join(["", *path, name]))
 
-    def _from_the_top(self, name: str, scope: str) -> str:
-        """A name outside all scopes, told from one of the same spelling in the reader's scope."""
-        return name if self._means(name, scope) == name else f"/{name}"
-
-    def _means(self, name: str, scope: str) -> str:
+    def _means(self, text: str, scope: str) -> str | None:
         """The node that a name is read as: the one in the innermost scope that has it."""
-        path = scope.split("/") if scope else []
-        for length in range(len(path), 0, -1):
-            candidate = "/".join([*path[:length], *name.split(".")])
-            if candidate in self.graph.dag:
-                return candidate
-        return name
+        parts = scope.split("/") if scope else []
+        for length in range(len(parts), -1, -1):
+            found = self.named.get(".".join([*parts[:length], text]))
+            if found is not None:
+                return found
+        return None
 
     def formulas(self, order: Iterable[str], lines: Iterable[str]) -> Mapping[str, str]:
         """The formula of each node, with a token in the place of each of the lines."""
@@ -104,7 +105,7 @@ class Labels:
         def full(text: str) -> str:
             return _TOKEN.sub(lambda match: self.name(self.behind[match.group()], scope), text)
 
-        return broken([full(part) for part in _BREAK.split(formula)], taken)
+        return broken(list(map(full, _BREAK.split(formula))), taken)
 
 
 def _bracketed(name: str) -> str:

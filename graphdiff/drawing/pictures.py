@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, overload
 
+from graphdiff.drawing import theme
 from graphdiff.drawing.collapse import collapsed
 from graphdiff.drawing.dot import Direction, dot_text
-from graphdiff.drawing.render import FORMATS, rendered
+from graphdiff.drawing.render import FORMATS, engine
 from graphdiff.drawing.scene import Detail, Scene, scene
 from graphdiff.drawing.svg import element, tidy
 from graphdiff.errors import DrawError, here
@@ -44,7 +45,7 @@ class Picture:
     @property
     def dot(self) -> str:
         """The picture as DOT text."""
-        return dot_text(self.scene, self.direction, self.legend)
+        return dot_text(self.scene, self.direction, legend=self.legend)
 
     @property
     def svg(self) -> str:
@@ -81,9 +82,16 @@ class Picture:
                 hint="collapse its scopes (collapse=True), leave out single ops (detail='values'), "
                 "or write a .dot file, which needs no layout",
             )
-        if kind == "svg":
-            return tidy(rendered(self.dot, kind).decode()).encode()
-        return rendered(self.dot, kind, _DPI if kind == "png" else None)
+        program = engine(kind)
+        dot = self.dot
+        if program.embedded:
+            # It guesses how wide ∂ is. In an SVG `tidy` puts the text right; else a bold name
+            # would have a gap behind it.
+            svg = kind == "svg"
+            room = theme.MORE_ROOM if svg else theme.ROOM
+            dot = dot_text(self.scene, self.direction, legend=self.legend, bold=svg, room=room)
+        drawn = program.draw(dot, kind, _DPI if kind == "png" else None)
+        return tidy(drawn.decode()).encode() if kind == "svg" else drawn
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg, "text/plain": repr(self)}

@@ -7,60 +7,74 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
 from graphdiff.errors import DrawError
 
+_SECONDS = 120
 FORMATS = ("svg", "png", "pdf")
 _EMBEDDED = ("svg", "png")
 _INSTALL = "apt-get install graphviz, brew install graphviz or winget install graphviz"
 
 
-def rendered(dot: str, kind: str, dpi: int | None = None) -> bytes:
-    """The picture of a DOT text.
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A layout program, and whether it is the one that comes with graphdiff.
 
-    Parameters
-    ----------
-    dot
-        The text.
-    kind
-        ``"svg"``, ``"png"`` or ``"pdf"``.
-    dpi
-        Dots an inch, where not the engine's own number.
+    The embedded one guesses how wide letters outside of ASCII are.
+    """
+
+    program: str
+    embedded: bool
+
+    def draw(self, dot: str, kind: str, dpi: int | None = None) -> bytes:
+        """The picture of a DOT text, as ``"svg"``, ``"png"`` or ``"pdf"``.
+
+        Raises
+        ------
+        DrawError
+            If the program fails, or takes more than two minutes.
+        """
+        command = [self.program, f"-T{kind}"]
+        if dpi is not None:
+            command.append(f"-Gdpi={dpi}")
+        try:
+            run = subprocess.run(
+                command, input=dot.encode(), capture_output=True, check=False, timeout=_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            raise DrawError(
+                f"the layout took more than {_SECONDS} seconds",
+                hint="collapse scopes (collapse=True), or write a .dot file, which needs no layout",
+            ) from None
+        except OSError as error:
+            raise DrawError(
+                f"the layout program {self.program!r} does not run", got=str(error)
+            ) from error
+        if run.returncode or not run.stdout:  # what it says else is about fonts: not for the user
+            said = run.stderr.decode(errors="replace").strip()
+            raise DrawError(
+                f"the layout program {self.program!r} failed",
+                got=said[-500:] or f"exit status {run.returncode}",
+                hint="write a .dot file, which needs no layout",
+            )
+        return run.stdout
+
+
+def engine(kind: str) -> Engine:
+    """The layout program for a kind of picture: `dot` where it is installed.
 
     Raises
     ------
     DrawError
-        If there is no engine that draws this kind, or the engine fails.
+        If there is none that draws this kind.
     """
-    command = [_engine(kind), f"-T{kind}"]
-    if dpi is not None:
-        command.append(f"-Gdpi={dpi}")
-    try:
-        run = subprocess.run(command, input=dot.encode(), capture_output=True, check=False)
-    except OSError as error:
-        raise DrawError(
-            f"the layout program {command[0]!r} does not run", got=str(error)
-        ) from error
-    if (
-        run.returncode or not run.stdout
-    ):  # its warnings are about fonts: none of the user's business
-        said = run.stderr.decode(errors="replace").strip()
-        raise DrawError(
-            f"the layout program {command[0]!r} failed",
-            got=said[-500:] or f"exit status {run.returncode}",
-            hint="draw to a .dot file, which needs no layout, and report this",
-        )
-    return run.stdout
-
-
-def _engine(kind: str) -> str:
-    """The layout program for a kind of picture."""
     installed = shutil.which("dot")
     if installed is not None:
-        return installed
+        return Engine(installed, embedded=False)
     embedded = _embedded(os.environ.get("PATH", ""))
     if embedded is None:
         raise DrawError(
@@ -70,11 +84,11 @@ def _engine(kind: str) -> str:
         )
     if kind not in _EMBEDDED:
         raise DrawError(
-            f"the embedded engine does not draw {kind}",
-            expected="Graphviz's dot on the PATH",
-            hint=f"{_INSTALL}; or draw to .svg, .png or .dot",
+            f"{kind} needs Graphviz's dot, which is not on the PATH",
+            expected=f"{' or '.join(_EMBEDDED)} from the engine that comes with graphdiff",
+            hint=_INSTALL,
         )
-    return embedded
+    return Engine(embedded, embedded=True)
 
 
 @lru_cache(maxsize=8)
@@ -84,17 +98,9 @@ def _embedded(path: str) -> str | None:
         files = metadata.files("graphviz-pure") or ()
     except metadata.PackageNotFoundError:
         files = ()
-    places = [Path(str(file.locate())) for file in files if file.stem == "graphviz-pure"]
-    folders = (
-        sysconfig.get_path("scripts"),
-        str(Path(sys.executable).parent),
-        *path.split(os.pathsep),
-    )
-    for place in places:
-        if place.is_file() and os.access(place, os.X_OK):
+    for file in files:
+        place = Path(str(file.locate()))
+        if file.stem == "graphviz-pure" and os.access(place, os.X_OK):
             return str(place.resolve())
-    for folder in folders:
-        found = shutil.which("graphviz-pure", path=folder)
-        if found is not None:
-            return found
-    return None
+    beside = (sysconfig.get_path("scripts"), str(Path(sys.executable).parent))
+    return shutil.which("graphviz-pure", path=os.pathsep.join([*beside, path]))

@@ -37,8 +37,9 @@ class Box:
         The name in bold, the formula after it, and small type below.
     column
         0 for the forward pass; the gradients are counted from 1.
-    scope
-        The part of the network that it stands in.
+    scope, home
+        The scope whose frame it is drawn in, and the one that it goes into when that is collapsed.
+        They differ for a step of a gradient that faces nothing; inside, it would tear frames apart.
     output
         Whether it is a result.
     faces
@@ -54,6 +55,7 @@ class Box:
     note: str
     column: int
     scope: str
+    home: str
     output: bool
     faces: str | None
     tip: str
@@ -112,6 +114,8 @@ def scene(graph: Graph, detail: Detail) -> Scene:
         labels = Labels(graph, written.names)
         return _Stage(graph, labels, written.holder).scene(_values(written, labels))
     names = Names(graph)
+    for node in graph.order():
+        names.variable(node)
     labels = Labels(graph, names)
     return _Stage(graph, labels, {node: node for node in graph.dag}).scene(_ops(graph, labels))
 
@@ -131,8 +135,6 @@ def _values(written: Program, labels: Labels) -> Iterator[_Entry]:
 def _ops(graph: Graph, labels: Labels) -> Iterator[_Entry]:
     """Every node; numbers are written into the formulas that use them."""
     order = graph.order()
-    for node in order:
-        labels.names.variable(node)
     numbers = {n for n in order if graph.op(n).name in _SCALARS and graph.spec(n).ndim == 0}
     formulas = labels.formulas(order, [node for node in order if node not in numbers])
     for node in order:
@@ -169,7 +171,9 @@ class _Stage:
         graph, node, labels = self.graph, entry.node, self.labels
         attributes, spec = graph.dag.nodes[node], graph.spec(node)
         faced = self.faced(node)
-        scope = attributes["scope"] if faced is None else self.boxes[faced].scope
+        column = self.column(node, entry.operands)
+        home = attributes["scope"] if faced is None else self.boxes[faced].home
+        scope = home if faced is not None or column == 0 else ""
         op = attributes["op"]
         kind: Kind = op if op in ("input", "parameter") else "op"
         name = labels.name(node, scope)
@@ -186,8 +190,9 @@ class _Stage:
             name=name,
             lines=lines,
             note=self.note(node, op, spec, used),
-            column=self.column(node, entry.operands),
+            column=column,
             scope=scope,
+            home=home,
             output=node in self.results,
             faces=None if faced is None else self.boxes[faced].key,
             tip=plain(entry.tip),
@@ -234,4 +239,6 @@ class _Stage:
         for operand in entry.operands:
             tail = self.boxes[operand]
             shape = shape_text(self.graph.spec(operand).shape)
-            self.arrows.append(Arrow(tail.key, head.key, shape, tail.column < head.column))
+            again = tail.column < head.column and tail.kind != "constant"
+            shape = "" if tail.kind == "constant" else shape
+            self.arrows.append(Arrow(tail.key, head.key, shape, again))

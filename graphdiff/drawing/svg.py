@@ -2,46 +2,65 @@
 
 An engine places each run of a line (the bold name, the formula after it) where the run before it
 ends in its own font. A reader's font is wider or narrower, which leaves gaps. Here the runs of a
-line become one text, centred in its box.
+line become one text, and the lines of a box are centred in it.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-_GROUP = re.compile(r'<g id="[^"]*" class="(\w+)')
+from graphdiff.drawing.theme import FAMILY, FONT
+
+_GROUP = re.compile(r'<g id="[^"]*" class="([\w ]+)"')
 _TEXT = re.compile(r"<text ([^>]*)>(.*)</text>$")
 _ATTRIBUTE = re.compile(r'([\w:-]+)="([^"]*)"')
-_POINT = re.compile(r"(-?[\d.]+),-?[\d.]+")
+_POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
+_FAMILY = f'"{FONT},sans-Serif"'  # as the engines write it
 _CENTRED = frozenset({"node", "cluster", "graph"})
+_LINE, _BASE = 1.16, 0.36  # of the size of type: from line to line; from its middle to its base
+_LID = 3.0  # the ellipse on a cylinder, which is not for text
 
-Run = tuple[dict[str, str], str]
+
+class _Run(NamedTuple):
+    attributes: dict[str, str]
+    content: str
+
+
+class _Place(NamedTuple):
+    """The middle of a group's first shape, and what the group is."""
+
+    kinds: frozenset[str]
+    x: float
+    y: float
 
 
 def tidy(svg: str) -> str:
     """The same picture with each line of a label as one centred text.
 
-    Cost: linear in its length. It reads the layout of lines that `dot` and graphviz-pure write,
-    one element a line.
+    Cost: linear in its length. It relies on one element a line, as `dot` and graphviz-pure write.
     """
     result: list[str] = []
-    runs: list[Run] = []
-    kind, centre = "", None
-    for line in svg.replace('"transparent"', '"none"').split("\n"):
+    runs: list[_Run] = []
+    kinds: frozenset[str] = frozenset()
+    place: _Place | None = None
+    svg = svg.replace('"transparent"', '"none"').replace(_FAMILY, f'"{FAMILY}"')
+    for line in svg.split("\n"):
         text = _TEXT.match(line)
-        if text is not None and kind in _CENTRED and centre is not None:
-            runs.append((dict(_ATTRIBUTE.findall(text[1])), text[2]))
+        if text is not None and place is not None:
+            runs.append(_Run(dict(_ATTRIBUTE.findall(text[1])), text[2]))
             continue
-        if runs:
-            assert centre is not None  # it was set before the first run
-            result += _lines(runs, centre)
+        if runs and place is not None:
+            result += _lines(runs, place)
             runs = []
         group = _GROUP.match(line)
         if group is not None:
-            kind, centre = group[1], None
-        elif centre is None and line.startswith(("<polygon", "<path")):
-            points = [float(x) for x in _POINT.findall(line)]
-            centre = (min(points) + max(points)) / 2 if points else None
+            kinds, place = frozenset(group[1].split()), None
+        elif place is None and kinds & _CENTRED and line.startswith(("<polygon", "<path")):
+            points = [(float(x), float(y)) for x, y in _POINT.findall(line)]
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            if points:
+                place = _Place(kinds, (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2)
         result.append(line)
     return "\n".join(result)
 
@@ -51,26 +70,31 @@ def element(svg: str) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _lines(runs: list[Run], centre: float) -> list[str]:
-    """Runs at the same height, as one text each."""
-    heights: dict[str, list[Run]] = {}
-    for attributes, content in runs:
-        heights.setdefault(attributes["y"], []).append((attributes, content))
-    return [_line(parts, centre) for parts in heights.values()]
+def _lines(runs: list[_Run], place: _Place) -> list[str]:
+    """Runs at the same height as one text each; those of a box stacked about its middle."""
+    heights: dict[str, list[_Run]] = {}
+    for run in runs:
+        heights.setdefault(run.attributes["y"], []).append(run)
+    if "node" not in place.kinds:
+        return [_line(parts, place.x, y) for y, parts in heights.items()]
+    sizes = [float(parts[-1].attributes["font-size"]) for parts in heights.values()]
+    top = place.y - sum(sizes) * _LINE / 2 + (_LID if "parameter" in place.kinds else 0)
+    texts = []
+    for parts, size in zip(heights.values(), sizes, strict=True):
+        texts.append(_line(parts, place.x, f"{top + size * (_LINE / 2 + _BASE):.2f}"))
+        top += size * _LINE
+    return texts
 
 
-def _line(parts: list[Run], centre: float) -> str:
-    last = parts[-1][0]
+def _line(parts: list[_Run], x: float, y: str) -> str:
+    last = parts[-1].attributes
     keys = ["font-family", "font-size", "fill", *(["font-weight"] if len(parts) == 1 else [])]
-    common = {key: last[key] for key in keys if key in last}
-    head = " ".join(f'{key}="{value}"' for key, value in common.items())
+    head = " ".join(f'{key}="{last[key]}"' for key in keys if key in last)
     spans = [
-        f'<tspan font-weight="bold">{content}</tspan>'
-        if len(parts) > 1 and "font-weight" in attributes
-        else content
-        for attributes, content in parts
+        f'<tspan font-weight="bold">{run.content}</tspan>'
+        if len(parts) > 1 and "font-weight" in run.attributes
+        else run.content
+        for run in parts
     ]
-    return (
-        f'<text xml:space="preserve" text-anchor="middle" x="{centre:g}" y="{last["y"]}" {head}>'
-        f"{''.join(spans)}</text>"
-    )
+    start = f'<text xml:space="preserve" text-anchor="middle" x="{x:.2f}" y="{y}" {head}>'
+    return f"{start}{''.join(spans)}</text>"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 FONT = "Helvetica"  # both layout engines know how wide its letters are
 SIZE, SMALL = "11", "8"
+ROOM, MORE_ROOM = "0.09", "0.17"  # beside a text; more where an engine only guesses its width
+FAMILY = "Helvetica,Arial,Liberation Sans,Arimo,Nimbus Sans,sans-serif"  # of like widths
 WIDE = 36  # letters of a formula, beyond which it is broken over lines
 MOST_LINES = 5
 LONGEST_NAME = 40
@@ -35,6 +37,7 @@ GRADIENTS = (
 PARAMETER = Palette("#2e6b34", "#e3f1e3", "#f5faf5", "#4f6478")
 INK = "#1a1a1a"
 QUIET = "#4a4a4a"
+FAINT = "#8a8a8a"
 AGAIN = "#b3640a"
 
 SHAPES: Mapping[str, Mapping[str, str]] = {
