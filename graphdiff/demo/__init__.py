@@ -1,0 +1,1 @@
+"""The worked example behind ``graphdiff demo``, made with the package's public functions."""
