@@ -8,6 +8,7 @@ from graphdiff import special
 from graphdiff.autodiff.paths import Expression, expression
 from graphdiff.autodiff.reverse import gradient
 from graphdiff.compiler import compile
+from graphdiff.drawing import Picture, draw
 from graphdiff.errors import (
     ArgumentError,
     CompileError,
@@ -41,11 +42,13 @@ __all__ = [
     "Graph",
     "GraphError",
     "GraphdiffError",
+    "Picture",
     "Report",
     "ShapeError",
     "Spec",
     "Tensor",
     "compile",
+    "draw",
     "expression",
     "gradient",
     "load",

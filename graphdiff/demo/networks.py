@@ -45,10 +45,10 @@ def digits() -> Graph:
     x: Any = g.input("x", ("t", 64))
     y: Any = g.input("y", ("t",), dtype="int64")
     log_p = special.log_softmax(_layers(g, x), axis=1).named("log_p")
-    log_likelihood: Any = np.take_along_axis(log_p, y[:, None], axis=1)
     W1, W2, W3 = g["W1"], g["W2"], g["W3"]
     penalty: Any = PENALTY / 2 * (np.sum(W1**2) + np.sum(W2**2) + np.sum(W3**2))
-    g.output("J", penalty.named("penalty") - np.mean(log_likelihood.named("log_likelihood")))
+    likelihood = np.mean(np.take_along_axis(log_p, y[:, None], axis=1))
+    g.output("J", penalty.named("penalty") - likelihood)
     return g
 
 
