@@ -19,7 +19,7 @@ def network() -> gd.Graph:
     x, y = g.input("x", ("t", 2)), g.input("y", ("t",))
     W, c = g.parameter("W", (2, 2)), g.parameter("c", (2,))
     w, b = g.parameter("w", (2,)), g.parameter("b", ())
-    h = np.maximum(0, x @ W + c)
+    h = np.maximum(0, x @ W + c).named("h")
     g.output("J", np.mean((h @ w + b - y) ** 2))
     return g
 
