@@ -119,7 +119,7 @@ class Names:
     def gradient_of(self, node: str) -> str | None:
         """The value whose cotangent a node is: of several the one that the user named."""
         nodes = self.graph.dag.nodes
-        known = [of for of in nodes[node].get("of", ()) if of in nodes]
+        known: list[str] = [of for of in nodes[node].get("of", ()) if of in nodes]
         for of in known:
             if nodes[of]["named"]:
                 return of

@@ -20,6 +20,8 @@ from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Spec, dimension_names
 
 LIMIT = 66  # columns of an expression, beyond which a part of it becomes a value of its own
+ELLIPSIS = "…"  # stands for a part of a formula that is too long to be read
+_LONGEST = 200
 
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
@@ -303,7 +305,8 @@ def formulas_over(
 ) -> dict[str, Written]:
     """The formula of each node; the given values are written as their labels within others.
 
-    ``label`` gives the text as it is put into a formula.
+    ``label`` gives the text as it is put into a formula. A part that would be too long to be read
+    is left out.
     """
     outer: dict[str, Written] = {}
     formulas: dict[str, Written] = {}
@@ -317,5 +320,10 @@ def formulas_over(
         texts = tuple(outer[operand] for operand in operands)
         site = Site(texts, specs, graph.spec(node), attributes["params"])
         formulas[node] = graph.op(node).formula(site)
-        outer[node] = Written(label(node)) if node in lines else formulas[node]
+        if node in lines:
+            outer[node] = Written(label(node))
+        elif len(formulas[node].text) > _LONGEST:  # or it could double at every level
+            outer[node] = Written(ELLIPSIS)
+        else:
+            outer[node] = formulas[node]
     return formulas

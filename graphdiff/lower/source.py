@@ -14,7 +14,7 @@ from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
 from graphdiff.lower.layout import WIDTH, wrap
 from graphdiff.lower.names import plain
-from graphdiff.lower.program import Program, Value, formulas_over, program
+from graphdiff.lower.program import ELLIPSIS, Program, Value, formulas_over, program
 from graphdiff.lower.selfcheck import check_lines
 from graphdiff.ops import OPS
 from graphdiff.ops.notation import shape_code
@@ -124,7 +124,7 @@ class _Source:
         named = {v.node for v in forward if self.graph.dag.nodes[v.node]["named"]}
         for lines in (named, {v.node for v in forward}):
             equations = self._formulas(forward, lines)
-            if all(len(equation) < WIDTH - 4 for equation in equations):
+            if all(len(text) < WIDTH - 4 and ELLIPSIS not in text for text in equations):
                 return equations if len(equations) <= _MOST_EQUATIONS else []
         return []
 
@@ -293,8 +293,8 @@ class _Source:
         for name, shape in shapes.items():
             if shape and name not in known:
                 groups.setdefault(shape_code(shape), []).append(f"{name}.shape")
-        asserts = [" == ".join([*members, text]) for text, members in groups.items()]
-        return lines + _joined(asserts)
+        conditions = (part for text, members in groups.items() for part in _equal(members, text))
+        return lines + _joined(conditions)
 
     def _bindings(self, shapes: Mapping[str, Sequence[int | Dim]]) -> tuple[list[str], set[str]]:
         """Statements that set the named dimensions, and the arguments that they check wholly."""
@@ -315,13 +315,12 @@ class _Source:
             shape = shapes[name]
             if whole:
                 targets = ", ".join(map(str, shape))
-                lines.append(
-                    f"    {f'({targets},)' if len(shape) == 1 else targets} = {name}.shape"
-                )
+                unpacked = f"({targets},)" if len(shape) == 1 else targets
+                lines.append(f"    {unpacked} = {name}.shape")
                 known.add(name)
                 bound.update(map(str, shape))
             else:
-                lines.append(f"    {dim} = {name}.shape[{list(shape).index(dim)}]")
+                lines.append(f"    {dim} = {name}.shape[{list(map(str, shape)).index(dim)}]")
                 bound.add(dim)
         return lines, known
 
@@ -339,7 +338,19 @@ def _all_new(shape: Sequence[int | Dim], bound: set[str]) -> bool:
     return len(set(names)) == len(shape) and not bound.intersection(names)
 
 
-def _joined(conditions: Sequence[str]) -> list[str]:
+def _equal(members: Sequence[str], text: str) -> list[str]:
+    """``a.shape == b.shape == (t, 2)``, in as many pieces as the width asks for."""
+    pieces: list[str] = []
+    start = 0
+    for stop in range(1, len(members) + 1):
+        longer = " == ".join([*members[start : stop + 1], text])
+        if stop == len(members) or len(longer) > WIDTH - len("    assert "):
+            pieces.append(" == ".join([*members[start:stop], text]))
+            start = stop
+    return pieces
+
+
+def _joined(conditions: Iterable[str]) -> list[str]:
     """Assert statements of no more than the width, each with as many conditions as fit."""
     lines: list[str] = []
     for condition in conditions:
@@ -353,6 +364,8 @@ def _joined(conditions: Sequence[str]) -> list[str]:
 
 def _array_lines(name: str, value: np.ndarray) -> list[str]:
     """A constant array: written out where it is small, else as its bytes."""
+    if value.size == 0:
+        return [f"{name} = np.zeros({shape_code(value.shape)}, dtype=np.{value.dtype})"]
     if value.size <= 64:
         dtype = (
             "" if value.dtype.name in ("float64", "int64", "bool") else f", dtype=np.{value.dtype}"

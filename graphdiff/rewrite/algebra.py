@@ -61,9 +61,8 @@ def _uses(t: Tensor) -> int:
 # -- rules ----------------------------------------------------------------------------------------
 
 
-def fold_constants(t: Tensor) -> Tensor | None:
+def fold_constants(t: Tensor, *operands: Tensor) -> Tensor | None:
     """An op on constants alone is computed now."""
-    operands = t.operands
     if not operands or any(operand.op != "constant" for operand in operands):
         return None
     if not isinstance(t.size, int) or t.size > max(1, *map(_length, operands)):
@@ -81,9 +80,8 @@ def _length(t: Tensor) -> int:
     return t.size if isinstance(t.size, int) else 1
 
 
-def drop_zero(t: Tensor) -> Tensor | None:
+def drop_zero(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x + 0`` and ``x - 0`` are ``x``; ``0 - x`` is ``-x``."""
-    a, b = t.operands
     if _is(b, 0):
         return _fits(a, t)
     if _is(a, 0):
@@ -91,9 +89,8 @@ def drop_zero(t: Tensor) -> Tensor | None:
     return None
 
 
-def drop_one(t: Tensor) -> Tensor | None:
+def drop_one(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``1 * x``, ``x * 1``, ``x / 1`` and ``x ** 1`` are ``x``; ``-1 * x`` is ``-x``."""
-    a, b = t.operands
     if _is(b, 1):
         return _fits(a, t)
     if t.op == "multiply":
@@ -104,11 +101,10 @@ def drop_one(t: Tensor) -> Tensor | None:
     return None
 
 
-def square_power(t: Tensor) -> Tensor | None:
+def square_power(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x ** 2`` and ``x * x`` are the square of ``x``; ``x ** 0`` is 1."""
-    a, b = t.operands
     if (t.op == "power" and _is(b, 2)) or (t.op == "multiply" and a.name == b.name):
-        return _fits(np.square(a), t) if a.dtype.kind != "b" else None
+        return _fits(OPS["square"](a), t) if a.dtype.kind != "b" else None
     if t.op == "power" and _is(b, 0):
         return _full(t, 1)
     return None
@@ -119,15 +115,13 @@ def _full(t: Tensor, value: float) -> Tensor:
     return np.broadcast_to(constant, t.shape) if t.ndim else constant  # type: ignore[arg-type, return-value]  # a Tensor of named dimensions
 
 
-def double(t: Tensor) -> Tensor | None:
+def double(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x + x`` is ``2 * x``."""
-    a, b = t.operands
     return _fits(2 * a, t) if a.name == b.name and a.dtype.kind == "f" else None
 
 
-def gather_factors(t: Tensor) -> Tensor | None:
+def gather_factors(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Scalar factors come together in front: ``2 * (e / t)`` is ``(2 / t) * e``."""
-    a, b = t.operands
     if t.op == "divide" or not _factor(a):
         a, b = b, a
         if not _factor(a):
@@ -145,9 +139,8 @@ def gather_factors(t: Tensor) -> Tensor | None:
     return _fits(factor * value, t)
 
 
-def gather_scalars(t: Tensor) -> Tensor | None:
+def gather_scalars(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Within a scalar factor: ``(1 / t) * 2`` is ``2 / t``, and ``(2 / t) * t`` is 2."""
-    a, b = t.operands
     if t.ndim or not (_factor(a) and _factor(b)):
         return None
     if t.op == "divide":
@@ -179,9 +172,8 @@ def _same_size(a: Tensor, b: Tensor) -> bool:
     return a.op == b.op == "size" and a.params["dimension"] == b.params["dimension"]
 
 
-def lift_sign(t: Tensor) -> Tensor | None:
+def lift_sign(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Signs come outward: ``a + (-b)`` is ``a - b``, ``(-a) * b`` is ``-(a * b)``."""
-    a, b = t.operands
     if t.op == "add":
         if b.op == "negative":
             return _fits(a - b.operands[0], t)
@@ -202,9 +194,8 @@ def _again(t: Tensor, *operands: Tensor) -> Tensor:
     return t.graph.apply(t.op, operands, t.params)
 
 
-def double_negative(t: Tensor) -> Tensor | None:
+def double_negative(t: Tensor, x: Tensor) -> Tensor | None:
     """``-(-x)`` is ``x``; ``-(a - b)`` is ``b - a``."""
-    (x,) = t.operands
     if x.op == "negative":
         return _fits(x.operands[0], t)
     if x.op == "subtract" and _uses(x) == 1 and x.dtype.kind == "f":
@@ -213,18 +204,16 @@ def double_negative(t: Tensor) -> Tensor | None:
     return None
 
 
-def name_relu(t: Tensor) -> Tensor | None:
+def name_relu(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``maximum(0, x)`` is the rectifier of ``x``."""
-    a, b = t.operands
     if _is(a, 0) or _is(b, 0):
         x = b if _is(a, 0) else a
         return _fits(OPS["relu"](x), t)
     return None
 
 
-def without_broadcast(t: Tensor) -> Tensor | None:
+def without_broadcast(t: Tensor, *operands: Tensor) -> Tensor | None:
     """An operand that the op broadcasts anyhow is not broadcast before."""
-    operands = t.operands
     plain = [o.operands[0] if o.op == "broadcast_to" else o for o in operands]
     if all(new.name == old.name for new, old in zip(plain, operands, strict=True)):
         return None
@@ -236,9 +225,8 @@ def without_broadcast(t: Tensor) -> Tensor | None:
     return None
 
 
-def same_branches(t: Tensor) -> Tensor | None:
+def same_branches(t: Tensor, condition: Tensor, x: Tensor, y: Tensor) -> Tensor | None:
     """``where(c, x, x)`` is ``x``, and ``where(not c, x, y)`` is ``where(c, y, x)``."""
-    condition, x, y = t.operands
     if x.name == y.name:
         return _fits(x, t)
     if condition.op == "logical_not":
@@ -246,9 +234,8 @@ def same_branches(t: Tensor) -> Tensor | None:
     return None
 
 
-def transpose_twice(t: Tensor) -> Tensor | None:
+def transpose_twice(t: Tensor, x: Tensor) -> Tensor | None:
     """``A.T.T`` is ``A``; any two transposes are one."""
-    (x,) = t.operands
     if t.ndim < 2:
         return _fits(x, t)
     order = permutation(t.params["axes"], t.ndim)
@@ -262,9 +249,8 @@ def transpose_twice(t: Tensor) -> Tensor | None:
     return _fits(source if both == tuple(range(t.ndim)) else np.transpose(source, both), t)  # type: ignore[arg-type]  # a Tensor
 
 
-def transpose_product(t: Tensor) -> Tensor | None:
+def transpose_product(t: Tensor, x: Tensor) -> Tensor | None:
     """``(A.T @ B).T`` is ``B.T @ A``, and ``outer(u, v).T`` is ``outer(v, u)``."""
-    (x,) = t.operands
     if t.ndim != 2 or _uses(x) != 1 or x.op not in ("matmul", "outer"):
         return None
     a, b = x.operands
@@ -275,14 +261,13 @@ def transpose_product(t: Tensor) -> Tensor | None:
     return _fits(b.T @ a.T, t)
 
 
-def same_shape(t: Tensor) -> Tensor | None:
+def same_shape(t: Tensor, x: Tensor) -> Tensor | None:
     """A reshape, broadcast, squeeze or cast that changes nothing is dropped."""
-    return _fits(t.operands[0], t)
+    return _fits(x, t)
 
 
-def reshape_twice(t: Tensor) -> Tensor | None:
+def reshape_twice(t: Tensor, x: Tensor) -> Tensor | None:
     """Of two changes of shape in a row the last one counts; two that cancel are dropped."""
-    (x,) = t.operands
     if x.op not in _RESHAPING or (t.op == "broadcast_to") != (x.op == "broadcast_to"):
         return None
     source = x.operands[0]

@@ -1,7 +1,8 @@
 """One worklist sweep that applies rules to a copy of a graph until none fits.
 
-A rule looks at a tensor and returns one that may stand in its place, or None. It is written with
-operators and NumPy functions, which add the nodes it needs; what becomes dead is removed.
+A rule looks at a tensor and its operands and returns a tensor that may stand in its place, or None.
+It is written with operators and NumPy functions, which add the nodes it needs; what becomes dead is
+removed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 
-Rule = Callable[[Tensor], Tensor | None]
+Rule = Callable[..., Tensor | None]
 Rules = Mapping[str, Sequence[Rule]]
 
 _INHERITED = ("phase", "scope", "origin", "seed", "via")
@@ -48,6 +49,7 @@ class Draft:
                 dag.remove_edge(node, user, key)
                 dag.add_edge(replacement, user, key)
         self._move_outputs(node, replacement)
+        new["declared"] = min(new["declared"], old["declared"])  # its place in the order
         if "of" in old and new["phase"] == "gradient":
             new["of"] = tuple(dict.fromkeys((*new.get("of", ()), *old["of"])))
             for value in old["of"]:
@@ -121,36 +123,37 @@ def rewrite(graph: Graph, rules: Rules) -> Graph:
         waiting.discard(node)
         if node not in dag:
             continue
-        for rule in rules.get(dag.nodes[node]["op"], ()):
-            found = _apply(draft.graph, rule, node)
-            if found is None:
-                continue
-            replacement, added = found
-            fired[rule.__name__] += 1
-            users = list(dag.succ[node])
-            name = draft.replace(node, replacement)
-            again = [name if entry == replacement else entry for entry in added]
-            for entry in (*again, *users):
-                if entry in dag and entry not in waiting:
-                    waiting.add(entry)
-                    queue.append(entry)
-            break
+        found = _first(draft.graph, node, rules.get(dag.nodes[node]["op"], ()))
+        if found is None:
+            continue
+        rule, replacement, added = found
+        fired[rule] += 1
+        users = list(dag.succ[node])
+        name = draft.replace(node, replacement)
+        again = [name if entry == replacement else entry for entry in added]
+        for entry in (*again, *users):
+            if entry in dag and entry not in waiting:
+                waiting.add(entry)
+                queue.append(entry)
     dag.graph["rewrites"] = dict(fired)
     return draft.graph
 
 
-def _apply(graph: Graph, rule: Rule, node: str) -> tuple[str, list[str]] | None:
-    """The rule's replacement of a node, and the nodes that were added for it."""
+def _first(graph: Graph, node: str, rules: Sequence[Rule]) -> tuple[str, str, list[str]] | None:
+    """The first rule that fits a node, its replacement, and the nodes that were added for it."""
     attributes = graph.dag.nodes[node]
     marks = {key: attributes[key] for key in _INHERITED if key in attributes}
-    count = len(graph.dag)
+    tensor = Tensor(graph, node)
+    operands = tensor.operands
     with graph.marking(**marks):
-        replacement = rule(Tensor(graph, node))
-    added = _last(graph, len(graph.dag) - count)
-    if replacement is None:
-        graph.dag.remove_nodes_from(added)
-        return None
-    return replacement.name, added
+        for rule in rules:
+            count = len(graph.dag)
+            replacement = rule(tensor, *operands)
+            added = _last(graph, len(graph.dag) - count)
+            if replacement is not None:
+                return rule.__name__, replacement.name, added
+            graph.dag.remove_nodes_from(added)
+    return None
 
 
 def _last(graph: Graph, count: int) -> list[str]:

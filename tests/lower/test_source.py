@@ -27,12 +27,12 @@ XOR_GRADIENT = """
 
     # gradient
     dJ_de = (2.0 / t) * e  # (t,)  of J = mean(e²)
-    dJ_dh = np.outer(dJ_de, w)  # (t, 2)  of e = h w + b − y
+    dJ_db = np.sum(dJ_de)  # of e = h w + b − y
+    dJ_dh = np.outer(dJ_de, w)  # (t, 2)
     dJ_dw = h.T @ dJ_de  # (2,)
-    dJ_db = np.sum(dJ_de)
     dJ_da = dJ_dh * (a > 0.0)  # (t, 2)  of h = max(0, a)
-    dJ_dW = x.T @ dJ_da  # (2, 2)  of a = x W + c
-    dJ_dc = np.sum(dJ_da, axis=0)  # (2,)
+    dJ_dc = np.sum(dJ_da, axis=0)  # (2,)  of a = x W + c
+    dJ_dW = x.T @ dJ_da  # (2, 2)
     return J, {"W": dJ_dW, "c": dJ_dc, "w": dJ_dw, "b": dJ_db}
 """
 
@@ -155,7 +155,7 @@ def test_names_that_python_or_the_file_needs_are_stepped_aside_for() -> None:
     a = g.input("lambda", ("np",))
     b = g.input("np", ("np",))
     c = g.input("2 nd/θ", ())
-    d = g.parameter("forward", ("lambda",))
+    d = g.parameter("forward", ("x",))
     e = g.parameter("a b", (3,))
     f = g.parameter("a_b", (3,))
     g.output("J", np.sum(a * b) * c + np.sum(d) * 2.0 + np.sum(e * f) + a.shape[0])
