@@ -94,6 +94,8 @@ def _merged(key: str, scope: str, inside: list[Box], faces: str | None) -> Box:
         name=name,
         lines=(),
         note=", ".join(words) + (f"\noutput {', '.join(results)}" if results else ""),
+        shape="",
+        used=True,
         column=inside[0].column,
         scope=outer,
         home=outer,

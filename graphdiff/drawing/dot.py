@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -17,23 +18,39 @@ Direction = Literal["up", "down", "right", "left"]
 RANKDIR: Mapping[str, str] = {"up": "BT", "down": "TB", "right": "LR", "left": "RL"}
 
 
-def dot_text(
-    scene: Scene,
-    direction: Direction = "up",
-    *,
-    legend: bool = False,
-    bold: bool = True,
-    room: str = theme.ROOM,
-) -> str:
-    """The picture as DOT text; the same scene gives the same bytes.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a scene is drawn.
 
-    ``bold`` says whether names that are not ASCII may be bold too; ``room`` is the space beside
-    the text of a box, in inches.
+    Parameters
+    ----------
+    direction
+        Where the data flows.
+    legend
+        Whether the picture says what its shapes mean.
+    crowded
+        Whether shapes are written into the boxes and not along the arrows. The engines then take
+        a fraction of the time.
+    bold
+        Whether names that are not ASCII may be bold too.
+    room
+        The space beside the text of a box, in inches.
+    """
+
+    direction: Direction = "up"
+    legend: bool = False
+    crowded: bool = False
+    bold: bool = True
+    room: str = theme.ROOM
+
+
+def dot_text(scene: Scene, look: Look) -> str:
+    """The picture as DOT text; the same scene gives the same bytes.
 
     Cost: linear, but for arrows that contradict one another (see `ranks`).
     """
-    graph = graphviz.Digraph("graphdiff", graph_attr=_graph(scene, direction))
-    graph.attr("node", **_NODE, margin=f"{room},0.05")
+    graph = graphviz.Digraph("graphdiff", graph_attr=_graph(scene, look.direction))
+    graph.attr("node", **_NODE, margin=f"{look.room},0.05")
     graph.attr("edge", **_EDGE)
     found = ranks(scene)
     column = {box.key: box.column for box in scene.boxes}
@@ -47,16 +64,16 @@ def dot_text(
         framed = len(scene.columns) > 1
         with graph.subgraph(name=f"cluster_{number}" if framed else None) as part:
             _style(part, number, title if framed else None)
-            _boxes(part, boxes, number, bold)
+            _boxes(part, boxes, number, look)
             for arrow in inner[number]:
-                _arrow(part, arrow, number > 0, arrow in found.arrows)
+                _arrow(part, arrow, number > 0, arrow in found.arrows, look)
     _rows(graph, scene, found, between)
     if between:
         graph.attr("edge", color=theme.AGAIN)
         for arrow in between:
             style = {"style": "dashed", "class": "again"} if arrow.again else {"color": theme.FAINT}
             graph.edge(arrow.tail, arrow.head, constraint="false", **style)
-    if legend:
+    if look.legend:
         _legend(graph, len(scene.columns) > 1)
     return str(graph.source)
 
@@ -108,7 +125,7 @@ def _style(part: Any, column: int, title: str | None) -> None:
     part.attr("edge", color=palette.edge, fontcolor=palette.edge)
 
 
-def _boxes(part: Any, boxes: list[Box], column: int, bold: bool) -> None:
+def _boxes(part: Any, boxes: list[Box], column: int, look: Look) -> None:
     """The boxes of a column, in frames for their scopes."""
     ink = theme.palette(column).ink
     tree: dict[str, list[Box | str]] = {"": []}
@@ -131,7 +148,7 @@ def _boxes(part: Any, boxes: list[Box], column: int, bold: bool) -> None:
             continue
         item = rest.pop()
         if isinstance(item, Box):
-            _box(here, item, bold)
+            _box(here, item, look)
             continue
         manager = here.subgraph(name=f"cluster_{column}_{numbers[item]}")
         frame = manager.__enter__()
@@ -149,16 +166,19 @@ def _boxes(part: Any, boxes: list[Box], column: int, bold: bool) -> None:
         open_scopes.append((frame, manager, tree[item][::-1]))
 
 
-def _box(part: Any, box: Box, bold: bool) -> None:
+def _box(part: Any, box: Box, look: Look) -> None:
     attributes = dict(theme.SHAPES[box.kind])
     if box.output:
         attributes["peripheries"] = "2"
     name = escaped(box.name)
-    heavy = box.kind != "constant" and (bold or name.isascii())
+    heavy = box.kind != "constant" and (look.bold or name.isascii())
     text = f"<b>{name}</b>" if heavy else name
     if box.lines:
         text += " = " + "<br/>".join(map(escaped, box.lines))
-    for line in filter(None, box.note.split("\n")):
+    note = box.note
+    if look.crowded or not box.used:
+        note = f"{note} {box.shape}".strip()
+    for line in filter(None, note.split("\n")):
         text += f'<br/><font point-size="{theme.SMALL}">{escaped(line)}</font>'
     words = [box.kind, *(["output"] if box.output else [])]
     part.node(
@@ -170,11 +190,12 @@ def _box(part: Any, box: Box, bold: bool) -> None:
     )
 
 
-def _arrow(part: Any, arrow: Arrow, back: bool, ranked: bool) -> None:
+def _arrow(part: Any, arrow: Arrow, back: bool, ranked: bool, look: Look) -> None:
     # The spaces keep it off the line.
-    label = f" {graphviz.escape(arrow.shape)} " if arrow.shape else None
+    label = f" {graphviz.escape(arrow.shape)} " if arrow.shape and not look.crowded else None
     if not ranked:
-        part.edge(arrow.tail, arrow.head, label, constraint="false")
+        # An xlabel, since the engines fail on a label between boxes of one rank.
+        part.edge(arrow.tail, arrow.head, xlabel=label, constraint="false")
     elif back:
         part.edge(arrow.head, arrow.tail, label, dir="back")
     else:
@@ -220,12 +241,12 @@ def _legend(graph: Any, gradient: bool) -> None:
         part.attr(label="", style="rounded", color=theme.FAINT, penwidth="0.6", tooltip=" ")
         for word, kind, column, output in samples:
             box = Box(
-                keys[word], kind, word, (), "", column, scope="", home="", output=output,
+                keys[word], kind, word, (), "", "", True, column, scope="", home="", output=output,
                 faces=None, tip=word,
             )  # fmt: skip
             palette = theme.palette(column)
             part.attr("node", color=palette.ink, fillcolor=palette.fill)
-            _box(part, box, bold=True)
+            _box(part, box, Look())
         for first, second in pairwise(keys.values()):
             if second != keys.get("gradient"):
                 part.edge(first, second, style="invis")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, overload
 
 from graphdiff.drawing import theme
 from graphdiff.drawing.collapse import collapsed
-from graphdiff.drawing.dot import Direction, dot_text
+from graphdiff.drawing.dot import Direction, Look, dot_text
 from graphdiff.drawing.render import FORMATS, engine
 from graphdiff.drawing.scene import Detail, Scene, scene
 from graphdiff.drawing.svg import element, tidy
@@ -18,8 +18,8 @@ from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import write_whole
 from graphdiff.rewrite import DEFAULT, Pass
 
-MOST_BOXES = 1500
-MOST_ARROWS = 4 * MOST_BOXES
+MOST_BOXES, MOST_ARROWS = 1500, 3000  # half a minute at worst
+CROWD = 500  # arrows, beyond which shapes stand in the boxes
 _SUFFIXES = (*(f".{kind}" for kind in FORMATS), ".dot")
 _DPI = 144
 
@@ -32,20 +32,17 @@ class Picture:
     ----------
     scene
         Its boxes and arrows.
-    direction
-        Where the data flows.
-    legend
-        Whether it says what its shapes mean.
+    look
+        How it is drawn.
     """
 
     scene: Scene
-    direction: Direction = "up"
-    legend: bool = False
+    look: Look
 
     @property
     def dot(self) -> str:
         """The picture as DOT text."""
-        return dot_text(self.scene, self.direction, legend=self.legend)
+        return dot_text(self.scene, self.look)
 
     @property
     def svg(self) -> str:
@@ -83,14 +80,20 @@ class Picture:
                 "or write a .dot file, which needs no layout",
             )
         program = engine(kind)
-        dot = self.dot
+        look = self.look
         if program.embedded:
             # It guesses how wide ∂ is. In an SVG `tidy` puts the text right; else a bold name
             # would have a gap behind it.
             svg = kind == "svg"
-            room = theme.MORE_ROOM if svg else theme.ROOM
-            dot = dot_text(self.scene, self.direction, legend=self.legend, bold=svg, room=room)
-        drawn = program.draw(dot, kind, _DPI if kind == "png" else None)
+            look = replace(look, bold=svg, room=theme.MORE_ROOM if svg else theme.ROOM)
+        dpi = _DPI if kind == "png" else None
+        try:
+            drawn = program.draw(dot_text(self.scene, look), kind, dpi)
+        except DrawError:
+            if look.crowded:
+                raise
+            # The engines have faults in placing the labels of arrows: without them they succeed.
+            drawn = program.draw(dot_text(self.scene, replace(look, crowded=True)), kind, dpi)
         return tidy(drawn.decode()).encode() if kind == "svg" else drawn
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -137,7 +140,7 @@ def draw(
 
     Inputs are white rectangles, parameters green cylinders, values rounded boxes, and results have
     a double border. A dashed orange arrow is a forward value that is stored and used again by a
-    gradient.
+    gradient. Shapes stand along the arrows; in a picture of many arrows, in the boxes.
 
     Parameters
     ----------
@@ -193,7 +196,9 @@ def draw(
         rewrites = DEFAULT if detail == "values" and graph.outputs_by_name else ()
     for rewrite in rewrites:
         graph = rewrite(graph)
-    picture = Picture(collapsed(scene(graph, detail), collapse), direction, legend)
+    shown = collapsed(scene(graph, detail), collapse)
+    look = Look(direction, legend=legend, crowded=len(shown.arrows) > CROWD)
+    picture = Picture(shown, look)
     return picture if path is None else picture.save(path)
 
 

@@ -35,6 +35,8 @@ class Box:
         Decides on its shape.
     name, lines, note
         The name in bold, the formula after it, and small type below.
+    shape, used
+        The shape of its value, "" where the note tells it; whether an arrow leaves the box.
     column
         0 for the forward pass; the gradients are counted from 1.
     scope, home
@@ -53,6 +55,8 @@ class Box:
     name: str
     lines: tuple[str, ...]
     note: str
+    shape: str
+    used: bool
     column: int
     scope: str
     home: str
@@ -189,7 +193,9 @@ class _Stage:
             kind=kind,
             name=name,
             lines=lines,
-            note=self.note(node, op, spec, used),
+            note=self.note(node, op, spec),
+            shape=shape_text(spec.shape) if kind == "op" else "",
+            used=used,
             column=column,
             scope=scope,
             home=home,
@@ -208,14 +214,11 @@ class _Stage:
                 return held
         return None
 
-    def note(self, node: str, op: str, spec: Spec, used: bool) -> str:
-        """The small type: of a leaf what it is, of a result its shape; arrows tell the others'."""
-        shape = shape_text(spec.shape)
+    def note(self, node: str, op: str, spec: Spec) -> str:
+        """The small type: of a leaf what it is, of others the dtype if it is not the usual one."""
         words = [] if spec.dtype.name == "float64" else [spec.dtype.name]
         if op in ("input", "parameter") or (op == "constant" and spec.ndim):
-            words = [op, *words, shape]
-        elif op not in _SCALARS and not used:
-            words.append(shape)
+            words = [op, *words, shape_text(spec.shape)]
         derivatives = self.graph.dag.graph["derivatives"]
         also = [name for name in self.results.get(node, ()) if name not in {node, *derivatives}]
         return " ".join([*words, *(f"· output {name}" for name in also)])

@@ -17,7 +17,7 @@ _TEXT = re.compile(r"<text ([^>]*)>(.*)</text>$")
 _ATTRIBUTE = re.compile(r'([\w:-]+)="([^"]*)"')
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 _FAMILY = f'"{FONT},sans-Serif"'  # as the engines write it
-_CENTRED = frozenset({"node", "cluster", "graph"})
+_CENTRED = frozenset({"node", "graph"})
 _LINE, _BASE = 1.16, 0.36  # of the size of type: from line to line; from its middle to its base
 _LID = 3.0  # the ellipse on a cylinder, which is not for text
 
