@@ -23,7 +23,7 @@ import numpy as np
 from graphdiff.errors import GraphdiffError, GraphError, ShapeError, calling_line
 from graphdiff.errors import here as here
 from graphdiff.errors import near as near
-from graphdiff.graph.order import in_order_of_declaration, topological_order
+from graphdiff.graph.order import fill, in_order_of_declaration, topological_order
 from graphdiff.graph.origin import assigned_name
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
@@ -256,7 +256,11 @@ class Graph:
 
     def operands(self, node: str) -> list[str]:
         """The names of a node's operands, in order of position."""
-        pairs = [(key, source) for source, keys in self.dag.pred[node].items() for key in keys]
+        sources = self.dag._pred[node]  # the plain dict: networkx's views take most of the time
+        if len(sources) == 1:
+            ((source, keys),) = sources.items()
+            return [source] * len(keys)
+        pairs = [(key, source) for source, keys in sources.items() for key in keys]
         pairs.sort()
         return [source for _, source in pairs]
 
@@ -349,9 +353,8 @@ class Graph:
 
     def copy(self) -> Graph:
         """A graph of its own with the same nodes, inserted in topological order."""
-        result, nodes = Graph(self.name), self.dag.nodes
-        result.dag.add_nodes_from((node, nodes[node]) for node in self.order())
-        result.dag.add_edges_from(self.dag.edges(keys=True, data=True))
+        result = Graph(self.name)
+        fill(result.dag, self.dag, self.order())
         for key, value in self.dag.graph.items():
             result.dag.graph[key] = dict(value) if isinstance(value, dict) else value
         result._declared = self._declared

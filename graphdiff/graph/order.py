@@ -19,6 +19,22 @@ def in_order_of_declaration(dag: nx.DiGraph, nodes: Iterable[Any]) -> list[Any]:
     return sorted(nodes, key=lambda node: attributes[node].get("declared", last))
 
 
+def fill(empty: nx.MultiDiGraph, dag: nx.MultiDiGraph, nodes: Iterable[Any]) -> None:
+    """Copy the nodes, in the given order, and the edges of one graph into an empty one.
+
+    networkx's public way adds edge by edge, which is most of the time of a rewriting pass; its
+    dicts, copied whole, take a fifth of that.
+    """
+    attributes, succ, pred = empty._node, empty._succ, empty._pred
+    for node in nodes:
+        attributes[node] = dict(dag._node[node])
+        succ[node], pred[node] = {}, {}
+    for source, targets in dag._succ.items():
+        for target, keys in targets.items():
+            edges = {key: dict(data) for key, data in keys.items()}
+            succ[source][target] = pred[target][source] = edges
+
+
 def topological_order(dag: nx.DiGraph) -> list[Any]:
     """The nodes of a DAG in the order of declaration, operands moved before their users.
 

@@ -76,6 +76,7 @@ class Names:
 
     def __init__(self, graph: Graph, taken: Iterable[str] = ()) -> None:
         self.graph = graph
+        self.nodes = dict(graph.dag.nodes)
         self.taken = {*_RESERVED, *taken}
         self.numbers: dict[str, int] = {}
         self.variables: dict[str, str] = {}
@@ -95,7 +96,7 @@ class Names:
         """The variable of a node, chosen at the first call."""
         if node not in self.variables:
             wish = self._wish(node)
-            own = self.graph.dag.nodes[node]["named"]
+            own = self.nodes[node]["named"]
             if not own and wish in self.users_own:
                 wish = f"{wish}_"
             self.variables[node] = self._unique(wish)
@@ -104,7 +105,7 @@ class Names:
     def label(self, node: str) -> str:
         """A node's name for people: its own, ``∂J/∂h``, or its variable."""
         derivatives = self.graph.dag.graph["derivatives"]
-        attributes = self.graph.dag.nodes[node]
+        attributes = self.nodes[node]
         name = self.outputs.get(node)
         if name in derivatives:
             seed, wrt = derivatives[name]
@@ -118,7 +119,7 @@ class Names:
 
     def gradient_of(self, node: str) -> str | None:
         """The value whose cotangent a node is: of several the one that the user named."""
-        nodes = self.graph.dag.nodes
+        nodes = self.nodes
         known: list[str] = [of for of in nodes[node].get("of", ()) if of in nodes]
         for of in known:
             if nodes[of]["named"]:
@@ -126,7 +127,7 @@ class Names:
         return next((of for of in known if of in self.variables), None)
 
     def _wish(self, node: str) -> str:
-        attributes = self.graph.dag.nodes[node]
+        attributes = self.nodes[node]
         name = self.outputs.get(node)
         if name in self.graph.dag.graph["derivatives"]:
             return identifier(name)  # type: ignore[arg-type]  # a key of that dict is a str

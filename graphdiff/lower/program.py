@@ -139,7 +139,7 @@ class _Writer:
 
     def __init__(self, graph: Graph, taken: Iterable[str]) -> None:
         self.graph = graph
-        self.nodes = graph.dag.nodes
+        self.nodes = dict(graph.dag.nodes)
         self.names = Names(graph, taken)
         self.outputs = set(graph.outputs_by_name.values())
         self.text: dict[str, Written] = {}
@@ -310,8 +310,9 @@ def formulas_over(
     """
     outer: dict[str, Written] = {}
     formulas: dict[str, Written] = {}
+    nodes = graph.dag.nodes
     for node in order:
-        attributes = graph.dag.nodes[node]
+        attributes = nodes[node]
         if attributes["op"] in ("input", "parameter"):
             outer[node] = formulas[node] = Written(label(node))
             continue

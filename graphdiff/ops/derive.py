@@ -133,6 +133,7 @@ def _function(expression: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
         "taken": _taken,
         "slope": _slope,
         "where": np.where,
+        "square": np.square,
         "exp": np.exp,
         "log": _log,
         "logical_and": np.logical_and,
@@ -142,6 +143,7 @@ def _function(expression: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
         "StrictLessThan": operator.lt,
         "LessThan": operator.le,
     }
+    expression = expression.replace(_is_square, lambda power: sympy.Function("square")(power.base))
     factor, rest = expression.as_independent(*arguments, as_Add=False)
     if factor.is_Rational:
         function: Callable[..., Any] = sympy.lambdify(arguments, expression, [words, "numpy"])
@@ -151,6 +153,10 @@ def _function(expression: Any, arguments: Sequence[Any]) -> Callable[..., Any]:
     return partial(
         sympy.lambdify((scale, *arguments), scale * rest, [words, "numpy"]), float(factor)
     )
+
+
+def _is_square(expression: Any) -> bool:
+    return bool(expression.is_Pow and expression.exp == 2)
 
 
 def _taken(g: Any, above: Any, below: Any) -> Any:
