@@ -1,0 +1,71 @@
+"""How each stage grows with the graph: ten times the nodes take at most twelve times as long.
+
+python -m pytest tests/benchmarks/test_scale.py -s
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+STAGES = ("declare", "gradient", "compile", "run")
+
+
+def chain(count: int) -> gd.Graph:
+    """sin of sin of … of w."""
+    g = gd.Graph("chain")
+    h = g.parameter("w", (4,))
+    for _ in range(count):
+        h = np.sin(h)
+    g.output("J", h.sum())
+    return g
+
+
+def layered(count: int, width: int = 1000) -> gd.Graph:
+    """A random DAG: each node of a layer adds the tanh of one node of the last to another."""
+    rng = np.random.default_rng(0)
+    g = gd.Graph("layered")
+    layer = [g.parameter(f"w{i}") for i in range(width)]
+    for _ in range(count // (2 * width)):
+        left, right = rng.integers(width, size=(2, width))
+        layer = [np.tanh(layer[i]) + layer[j] for i, j in zip(left, right, strict=True)]
+    g.output("J", sum(layer[1:], layer[0]))
+    return g
+
+
+def seconds(declare: Callable[[int], gd.Graph], count: int) -> dict[str, float]:
+    gc.collect()
+    times = [time.perf_counter()]
+    g = declare(count)
+    times.append(time.perf_counter())
+    G = gd.gradient(g, of="J", disconnected="zero")
+    assert G.report().products == G.report().path_edges
+    times.append(time.perf_counter())
+    f = gd.compile(G)
+    times.append(time.perf_counter())
+    found = f(**{name: np.full(t.shape, 0.5) for name, t in g.parameters.items()})
+    times.append(time.perf_counter())
+    assert np.isfinite(found["J"])
+    return dict(zip(STAGES, np.diff(times).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("declare", [chain, layered])
+def test_time_is_linear_in_nodes(declare: Callable[[int], gd.Graph]) -> None:
+    seconds(declare, 2_000)  # what is done once is done: sympy's derivatives, imports
+    small = [seconds(declare, 10_000) for _ in range(3)]
+    large = seconds(declare, 100_000)
+    least = {stage: min(run[stage] for run in small) for stage in STAGES}
+    print(f"\n{declare.__name__}: 10,000 and 100,000 nodes")
+    for stage in STAGES:
+        ratio = large[stage] / least[stage]
+        print(f"  {stage:8}  {least[stage]:7.3f} s  {large[stage]:7.2f} s  ratio {ratio:5.1f}")
+    all_small, all_large = sum(least.values()), sum(large.values())
+    ratio = all_large / all_small
+    print(f"  {'all':8}  {all_small:7.3f} s  {all_large:7.2f} s  ratio {ratio:5.1f}")
+    assert ratio <= 12
