@@ -174,7 +174,7 @@ power = elementwise(
     _power_formula,
     saved=False,
     singular=True,
-    convention="by the exponent, 0 where the base is 0",
+    convention="by the exponent, 0 where the base is 0; by the base, 0 where the exponent is 0",
 )
 negative = elementwise("negative", lambda z: -z, prefix("-"), prefix("−"))
 square = elementwise("square", lambda z: z**2, _square_code, _postfix("²"))

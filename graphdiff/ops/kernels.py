@@ -99,7 +99,8 @@ def logsumexp(x, axis=None, keepdims=False):
     """Return log(sum(exp(x))) over axes; the largest term is taken out first."""
     m = np.max(x, axis=axis, keepdims=True)
     m = np.where(np.isfinite(m), m, 0.0)
-    s = np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True)) + m
+    with np.errstate(divide="ignore", over="ignore"):  # where the largest is -inf or inf
+        s = np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True)) + m
     return s if keepdims else np.squeeze(s, axis=axis)
 
 

@@ -1,0 +1,83 @@
+"""Where there is no derivative, each op keeps to what its `convention` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+from graphdiff.ops import OPS
+from tests.reference import run
+
+
+def slopes(function: Callable[..., Any], *values: Any) -> list[list[float]]:
+    """The derivatives of the sum of a function's values by each argument."""
+    g = gd.Graph()
+    arrays = {f"x{i}": np.asarray(value, float) for i, value in enumerate(values)}
+    tensors = [g.parameter(name, array.shape) for name, array in arrays.items()]
+    g.output("J", np.sum(function(*tensors)))
+    with np.errstate(all="ignore"):  # where a slope is infinite
+        found = run(gd.gradient(g, of="J", disconnected="zero"), **arrays)
+    return [found[f"dJ/d{name}"].tolist() for name in arrays]
+
+
+INF = float("inf")
+
+# Functions, where to look, and the slopes there.
+HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
+    "power": [
+        (lambda a, b: a**b, ([0, 0, 0], [2, 1, 0]), [[0, 1, 0], [0, 0, 0]]),
+        (lambda a: a ** np.arange(3), ([0, 0, 0],), [[0, 1, 0]]),
+        (lambda a: a**0, ([0, 2],), [[0, 0]]),
+        (lambda a: a**3, ([-2, 0],), [[12, 0]]),
+    ],
+    "sqrt": [(np.sqrt, ([0, 4],), [[INF, 0.25]])],
+    "abs": [(np.abs, ([-2, 0, 2],), [[-1, 0, 1]])],
+    "sign": [(lambda x: x * np.sign(x), ([-2, 0, 2],), [[-1, 0, 1]])],
+    "relu": [(gd.special.relu, ([-1, 0, 1],), [[0, 0, 1]])],
+    "hard_tanh": [(gd.special.hard_tanh, ([-2, -1, 0, 1, 2],), [[0, 1, 1, 1, 0]])],
+    "maximum": [
+        (lambda x: np.maximum(0, x), ([-1, 0, 1],), [[0, 0, 1]]),
+        (lambda x: np.maximum(x, np.zeros(3)), ([-1, 0, 1],), [[0, 0, 1]]),
+        (lambda x: np.maximum(np.zeros_like(x), x), ([-1, 0, 1],), [[0, 0, 1]]),
+        (np.maximum, ([1, 2, 3], [2, 2, 2]), [[0, 0.5, 1], [1, 0.5, 0]]),
+        (np.maximum, (2, [1, 2, 3]), [1.5, [0, 0.5, 1]]),
+    ],
+    "minimum": [
+        (lambda x: np.minimum(x, 0), ([-1, 0, 1],), [[1, 0, 0]]),
+        (np.minimum, ([1, 2, 3], [2, 2, 2]), [[1, 0.5, 0], [0, 0.5, 1]]),
+    ],
+    "where": [
+        (lambda x: np.where(x > 0, np.sqrt(x), 0), ([0, 4],), [[0, 0.25]]),
+        (lambda x: np.where(x > 0, np.log(x), x), ([-1, 0, 2],), [[1, 1, 0.5]]),
+        (lambda x: np.where(x == 0, 1, np.sin(x) / x), ([0],), [[0]]),
+    ],
+    "max": [
+        (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),
+        (lambda x: np.max(x, axis=0), ([[1, 5], [1, 2]],), [[[0.5, 1], [0.5, 0]]]),
+    ],
+    "min": [(lambda x: np.min(x, axis=-1), ([[1, 1, 1, 2]],), [[[1 / 3, 1 / 3, 1 / 3, 0]]])],
+}
+
+
+@pytest.mark.parametrize("op", HELD)
+def test_the_convention_is_held(op: str) -> None:
+    assert OPS[op].convention is not None
+    for function, at, expected in HELD[op]:
+        assert slopes(function, *at) == expected
+
+
+def test_every_convention_has_a_test() -> None:
+    assert HELD.keys() == {op.name for op in OPS.values() if op.convention is not None}
+
+
+def test_clip_has_slope_1_at_its_bounds() -> None:
+    assert slopes(lambda x: np.clip(x, -1, 2), [-2, -1, 0, 2, 3]) == [[0, 1, 1, 1, 0]]
+
+
+def test_logaddexp_beside_zero_has_slope_a_half() -> None:
+    assert slopes(lambda x: np.logaddexp(0, x), [0]) == [[0.5]]
+    assert slopes(np.logaddexp, [0], [0]) == [[0.5], [0.5]]

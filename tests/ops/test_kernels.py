@@ -1,0 +1,101 @@
+"""The numerical functions that NumPy lacks, against SciPy over the whole range of floats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from graphdiff.ops import kernels
+
+EXTREMES = [-np.inf, -1e4, -800.0, -40.0, -1e-300, -0.0, 0.0, 5e-324, 30.0, 800.0, 1e4, np.inf]
+DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
+
+
+def everywhere() -> np.ndarray[Any, Any]:
+    """Values dense where the error function changes, and spread over all exponents."""
+    small = np.geomspace(1e-300, 1.0, 5_001)
+    return np.concatenate([np.linspace(-7, 7, 100_001), small, -small, EXTREMES])
+
+
+def test_erf_is_within_a_few_units_in_the_last_place() -> None:
+    x = everywhere()
+    np.testing.assert_allclose(kernels.erf(x), scipy.special.erf(x), rtol=1e-15, atol=0)
+    assert np.signbit(kernels.erf(np.array(-0.0)))
+    assert np.isnan(kernels.erf(np.array(np.nan)))
+
+
+def test_sigmoid_is_accurate_in_both_tails() -> None:
+    x = everywhere()
+    np.testing.assert_allclose(kernels.sigmoid(x), scipy.special.expit(x), rtol=1e-15, atol=0)
+    assert np.isnan(kernels.sigmoid(np.array(np.nan)))
+
+
+@pytest.mark.parametrize("kernel", [kernels.erf, kernels.sigmoid])
+def test_float32_is_as_good_as_float32_can_be(kernel: Callable[..., Any]) -> None:
+    x = np.linspace(-9, 9, 100_001, dtype=np.float32)
+    found = kernel(x)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, kernel(x.astype(np.float64)), rtol=4e-7)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
+def test_reductions_neither_overflow_nor_underflow(name: str, dtype: str) -> None:
+    rows = [[-800, 800, 0], [1e4, 1e4, -1e4], [-np.inf, 0, 1], [-800, -801, -802], [0, 0, 1e-7]]
+    x = np.array(rows, dtype)
+    for axis in (-1, 0, None, (0, 1)):
+        found = getattr(kernels, name)(x, axis=axis)
+        assert found.dtype == dtype
+        expected = getattr(scipy.special, name)(x.astype(np.float64), axis=axis)
+        rtol = 1e-14 if dtype == "float64" else 1e-6
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-30)
+
+
+def test_logsumexp_of_infinities_is_what_the_limit_is() -> None:
+    rows = [[-np.inf] * 3, [np.inf, 0, 800], [np.inf, np.inf, -np.inf], [np.inf, 1e4, 1e5]]
+    found = kernels.logsumexp(np.array(rows), axis=1)
+    np.testing.assert_array_equal(found, [-np.inf, np.inf, np.inf, np.inf])
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["erf", "sigmoid", "softmax", "log_softmax", "logsumexp"])
+def test_no_elements(name: str, dtype: str) -> None:
+    x, kernel = np.zeros((0, 3), dtype), getattr(kernels, name)
+    found = kernel(x) if name in ("erf", "sigmoid") else kernel(x, axis=1)
+    assert found.shape == ((0,) if name == "logsumexp" else (0, 3))
+    assert found.dtype == dtype
+
+
+FLOATS = st.floats(-1e3, 1e3, allow_nan=False)
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=FLOATS))
+def test_softmax_sums_to_one_and_is_the_exponential_of_its_log(x: np.ndarray[Any, Any]) -> None:
+    p = kernels.softmax(x, axis=1)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(np.exp(kernels.log_softmax(x, axis=1)), p, rtol=1e-12, atol=1e-300)
+
+
+def test_scatter_adds_where_an_index_comes_twice() -> None:
+    found = kernels.scatter_add(np.array([1.0, 2.0, 4.0]), (3,), np.array([0, 0, -1]))
+    np.testing.assert_array_equal(found, [3.0, 0.0, 4.0])
+    found = kernels.scatter_add_along_axis(
+        np.array([[1.0, 2.0]]), np.array([[1, 1]]), (1, 3), 1
+    )  # fmt: skip
+    np.testing.assert_array_equal(found, [[0.0, 3.0, 0.0]])
+
+
+def test_place_puts_a_slice_back() -> None:
+    x = np.arange(12.0).reshape(4, 3)
+    for index in (np.s_[1], np.s_[::-2, 1:], np.s_[..., -1], np.s_[None, 2:]):
+        found = kernels.place(x[index], x.shape, index)
+        assert found.shape == x.shape
+        np.testing.assert_array_equal(found[index], x[index])
+        assert found.sum() == x[index].sum()
