@@ -7,6 +7,7 @@ appear only where they are needed.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,13 +107,21 @@ def axes_text(value: Any) -> str:
 def dimension_code(value: Dimension) -> Written:
     """A dimension as a Python expression over the names of dimensions."""
     if isinstance(value, int):
-        return Written(str(value))
+        return Written(str(value), ATOM if value >= 0 else UNARY)
     text = re.sub(r"\bM(in|ax)\(", r"m\1(", value)
     if text.isidentifier():
         return Written(text)
-    if "//" in text or not re.search(r"[+\-/ ]", text):
-        return Written(text, MULTIPLY)
-    return Written(text, ADD)
+    match ast.parse(text, mode="eval").body:
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            return Written(text, ADD)
+        case ast.BinOp(op=ast.Mult() | ast.FloorDiv()):
+            return Written(text, MULTIPLY)
+        case ast.BinOp(op=ast.Pow()):
+            return Written(text, POWER)
+        case ast.UnaryOp():
+            return Written(text, UNARY)
+        case _:
+            return Written(text)
 
 
 def shape_code(shape: Shape) -> str:

@@ -194,7 +194,8 @@ def _canonical(expression: Any) -> Dimension:
     expression = sympy.expand(expression)
     if expression.is_Integer:
         return int(expression)
-    return str.__new__(Dim, _printer().doprint(expression))
+    text = _printer().doprint(expression)
+    return str.__new__(Dim, text[1:-1] if expression.func is sympy.floor else text)
 
 
 @lru_cache(maxsize=1)
@@ -204,8 +205,11 @@ def _printer() -> Any:
 
     class DimensionPrinter(StrPrinter):  # type: ignore[misc]  # sympy has no types
         def _print_floor(self, expression: Any) -> str:
-            numerator, denominator = sympy.fraction(sympy.together(expression.args[0]))
-            return f"({self._print(numerator)})//{self._print(denominator)}"
+            # In parentheses throughout, since -(t//3) is not -t//3.
+            above, below = sympy.fraction(sympy.together(expression.args[0]))
+            text = self._print(above)
+            bare = above.is_Symbol or above.func is sympy.floor
+            return f"({text if bare else f'({text})'}//{self._print(below)})"
 
     return DimensionPrinter()
 
