@@ -158,7 +158,7 @@ def info(model: str | None, of: str | None, wrt: tuple[str, ...]) -> None:
     from graphdiff import listing
 
     console = Console()
-    console = console if console.is_terminal else Console(width=160)
+    console = console if console.is_terminal else Console(width=1000)
     if model is None:
         console.print(listing.versions())
         console.print(listing.ops())
