@@ -6,8 +6,9 @@ import builtins
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from graphdiff.errors import CompileError
-from graphdiff.graph.dag import Graph, here
+from graphdiff.errors import CompileError, here
+from graphdiff.graph.allocation import collection_paused
+from graphdiff.graph.dag import Graph
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
 from graphdiff.rewrite import DEFAULT, Pass
@@ -65,10 +66,11 @@ def compile(
         raise CompileError(
             f"there is no style {style!r}", origin=here(), expected="'readable' or 'fast'"
         )
-    rewritten = graph
-    for rewrite in rewrites:
-        rewritten = rewrite(rewritten)
-    generated = module(rewritten, graph, VERSION)
+    with collection_paused():
+        rewritten = graph
+        for rewrite in rewrites:
+            rewritten = rewrite(rewritten)
+        generated = module(rewritten, graph, VERSION)
     nodes = rewritten.dag.nodes
     return Compiled(
         graph=rewritten,

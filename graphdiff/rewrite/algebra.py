@@ -7,7 +7,7 @@ rounding, NaN and infinity included: there is no ``0 * x = 0``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops import OPS
 from graphdiff.ops.shaping import permutation
-from graphdiff.rewrite.engine import Rule, Rules, rewrite
+from graphdiff.rewrite.engine import Rule, rewrite
 
 
 def simplify(graph: Graph) -> Graph:
-    """The graph with every rule of `RULES` applied, in one sweep."""
-    return rewrite(graph, RULES)
+    """The graph with every rule of this module applied, in one sweep."""
+    return rewrite(graph, rules_for)
 
 
 # -- what the rules ask ---------------------------------------------------------------------------
@@ -296,9 +296,28 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
 }
 
 
-def _rules(name: str) -> tuple[Rule, ...]:
+# What a rule looks for among the ops of a node's operands; the others look at any.
+_LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
+    fold_constants: frozenset({"constant"}),
+    drop_zero: frozenset({"constant"}),
+    drop_one: frozenset({"constant"}),
+    name_relu: frozenset({"constant"}),
+    lift_sign: frozenset({"negative"}),
+    gather_factors: frozenset({"multiply", "divide"}),
+    double_negative: frozenset({"negative", "subtract"}),
+    transpose_product: frozenset({"matmul", "outer"}),
+    reshape_twice: frozenset(_RESHAPING),
+    without_broadcast: frozenset({"broadcast_to"}),
+}
+
+
+@lru_cache(maxsize=4096)
+def rules_for(name: str, operands: tuple[str, ...]) -> tuple[Rule, ...]:
+    """The rules that may fit a node of this op whose operands are of these ops."""
     general = (without_broadcast,) if OPS[name].elementwise and name != "broadcast_to" else ()
-    return (fold_constants, *_BY_OP.get(name, ()), *general)
-
-
-RULES: Rules = MappingProxyType({name: _rules(name) for name in OPS})
+    found = set(operands)
+    return tuple(
+        rule
+        for rule in (fold_constants, *_BY_OP.get(name, ()), *general)
+        if rule not in _LOOKS_FOR or not found.isdisjoint(_LOOKS_FOR[rule])
+    )

@@ -8,13 +8,13 @@ removed.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 
 Rule = Callable[..., Tensor | None]
-Rules = Mapping[str, Sequence[Rule]]
+Rules = Callable[[str, tuple[str, ...]], Sequence[Rule]]
 
 _INHERITED = ("phase", "scope", "origin", "seed", "via")
 
@@ -106,7 +106,7 @@ def rewrite(graph: Graph, rules: Rules) -> Graph:
     graph
         What to rewrite; it is not changed.
     rules
-        For each op, the rules to try on its nodes, first to last.
+        The rules to try on a node, first to last, given its op and those of its operands.
 
     Notes
     -----
@@ -123,7 +123,8 @@ def rewrite(graph: Graph, rules: Rules) -> Graph:
         waiting.discard(node)
         if node not in dag:
             continue
-        found = _first(draft.graph, node, rules.get(dag.nodes[node]["op"], ()))
+        ops = tuple(dag.nodes[operand]["op"] for operand in draft.graph.operands(node))
+        found = _first(draft.graph, node, rules(dag.nodes[node]["op"], ops))
         if found is None:
             continue
         rule, replacement, added = found
@@ -141,6 +142,8 @@ def rewrite(graph: Graph, rules: Rules) -> Graph:
 
 def _first(graph: Graph, node: str, rules: Sequence[Rule]) -> tuple[str, str, list[str]] | None:
     """The first rule that fits a node, its replacement, and the nodes that were added for it."""
+    if not rules:
+        return None
     attributes = graph.dag.nodes[node]
     marks = {key: attributes[key] for key in _INHERITED if key in attributes}
     tensor = Tensor(graph, node)

@@ -116,7 +116,7 @@ def isolated(source: str) -> ModuleType:
     return module
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(program=steps, seed=st.integers(0, 2**31))
 def test_value_and_gradient_equal_jax(program: list[Step], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -141,7 +141,7 @@ def test_value_and_gradient_equal_jax(program: list[Step], seed: int) -> None:
         assert max(map(len, f.source.splitlines())) <= 100
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(program=steps, seed=st.integers(0, 2**31))
 def test_float32_stays_float32(program: list[Step], seed: int) -> None:
     x, w = np.random.default_rng(seed).normal(size=(2, 3, 3)).astype(np.float32)
@@ -151,7 +151,7 @@ def test_float32_stays_float32(program: list[Step], seed: int) -> None:
             assert found.dtype == np.float32, name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(program=steps, seed=st.integers(0, 2**31))
 def test_second_derivatives_equal_jax(program: list[Step], seed: int) -> None:
     rng = np.random.default_rng(seed)
