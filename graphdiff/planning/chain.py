@@ -30,9 +30,9 @@ class Reversal:
 
     length: int
     snapshots: int
-    actions: tuple[tuple[Literal["store", "restore", "discard", "advance", "reverse"], int], ...] = (
-        field(repr=False)
-    )
+    actions: tuple[
+        tuple[Literal["store", "restore", "discard", "advance", "reverse"], int], ...
+    ] = field(repr=False)
     forward_steps: int
 
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 from graphdiff.errors import PlanError
 from graphdiff.planning.bounds import least_cost
 from graphdiff.planning.demand import on_demand
-from graphdiff.planning.exact import Budget, search
+from graphdiff.planning.exact import cheapest, lowest
+from graphdiff.planning.moves import Budget
 from graphdiff.planning.orders import least_peak
 from graphdiff.planning.refill import refill
 from graphdiff.planning.schedule import measure
@@ -81,11 +82,15 @@ class _Search:
         return Answer(self.sequence, self.proof, self.bound, self.peak_bound, self.lowest)
 
     def _methods(self, prove: bool) -> None:
-        self._raise(least_cost(self.problem, self.limit), "of the memory that has to be held at once")
+        self._raise(
+            least_cost(self.problem, self.limit), "of the memory that has to be held at once"
+        )
         self._exact(FIRST_STATES)
         if not self._settled():
             for sequence in _candidates(self.request):
                 self._take(refill(self.problem, sequence, int(self.limit)))
+                if self._settled():
+                    break
         if prove and not self._settled():
             self._exact(None)
 
@@ -109,7 +114,7 @@ class _Search:
         if len(self.problem) > EXACT_NODES:
             return
         budget = Budget(states or MOST_STATES, self.request.deadline)
-        found = search(self.problem, "cost", self.limit, below=self.cost, budget=budget)
+        found = cheapest(self.problem, self.limit, below=self.cost, budget=budget)
         for _, _, sequence in found.answers:
             self._take(sequence)
         reason = "all have been searched"
@@ -122,7 +127,7 @@ class _Search:
         """The smallest limit that can be met, for the message that refuses this one."""
         if len(self.problem) <= EXACT_NODES:
             budget = Budget(FIRST_STATES, time.monotonic() + REFUSAL_SECONDS)
-            found = search(self.problem, "peak", budget=budget)
+            found = lowest(self.problem, budget=budget)
             self.peak_bound = max(self.peak_bound, found.bound)
             for peak, _, _ in found.answers:
                 self.lowest = min(self.lowest, peak)
@@ -131,11 +136,11 @@ class _Search:
 def _candidates(request: Request) -> Iterator[list[int]]:
     """Schedules to start from."""
     problem = request.problem
+    yield from persistent(problem, request.limit, tries=max(2, min(40, 20_000 // len(problem))))
     for strategy in (sqrt, revolve):
         answer = strategy(request)
         if answer.sequence is not None:
             yield answer.sequence
-    yield from persistent(problem, request.limit, tries=max(2, min(40, 20_000 // len(problem))))
     if len(problem) <= DEMAND_NODES:
         with suppress(PlanError):
             yield on_demand(problem, 100 * len(problem))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 
-from graphdiff.planning.exact import Budget, search
+from graphdiff.planning.exact import lowest
+from graphdiff.planning.moves import Budget
 from graphdiff.planning.problem import Problem
 from graphdiff.planning.schedule import measure
 
@@ -29,9 +30,8 @@ def best_order(problem: Problem, budget: Budget | None = None) -> tuple[list[int
     peak, _ = measure(problem, best)
     bound = least_peak(problem)
     if peak > bound and len(problem) <= EXACT_NODES:
-        found = search(
-            problem, "peak", peak - 1, recompute=False, budget=budget or Budget(states=20_000)
-        )
+        budget = budget or Budget(states=20_000)
+        found = lowest(problem, below=peak, recompute=False, budget=budget)
         if found.answers:
             return found.answers[0][2], found.answers[0][0]
         bound = peak if found.complete else max(bound, int(found.bound))

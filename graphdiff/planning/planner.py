@@ -48,8 +48,8 @@ def plan(
     ----------
     dag
         A networkx graph whose nodes carry ``size`` (bytes) and ``cost`` (any unit). Nodes with a
-        true ``resident`` are in memory throughout, uncounted; ``phase="gradient"`` on the nodes of a
-        gradient pass is a hint that may be left out.
+        true ``resident`` are in memory throughout, uncounted; ``phase="gradient"`` on the nodes of
+        a gradient pass is a hint that may be left out.
     strategy
         - ``"store"``: compute everything once, in the order of least peak that is found.
         - ``"recompute"``: compute forward values whenever they are wanted, and keep none.
@@ -90,7 +90,8 @@ def plan(
 
     Examples
     --------
-    >>> dag = nx.DiGraph([("w", "x"), ("x", "y"), ("y", "z"), ("w", "dz"), ("x", "dz"), ("z", "dz")])
+    >>> dag = nx.DiGraph(["wx", "xy", "yz"])
+    >>> dag.add_edges_from([("w", "dz"), ("x", "dz"), ("z", "dz")])
     >>> nx.set_node_attributes(dag, 8, "size")
     >>> nx.set_node_attributes(dag, 1, "cost")
     >>> plan(dag)
@@ -142,6 +143,4 @@ def _refusal(request: Request, strategy: str, answer: Answer) -> PlanError:
     if strategy not in ("optimal", "auto"):
         hint += ', or use strategy="auto", which may need less'
     found = "fits" if answer.peak_bound > request.limit else "was found that fits"
-    return PlanError(
-        f"{who} {found} in {request.limit:,} bytes", expected=smallest, hint=hint
-    )
+    return PlanError(f"{who} {found} in {request.limit:,} bytes", expected=smallest, hint=hint)

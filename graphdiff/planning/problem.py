@@ -13,7 +13,6 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import networkx as nx
@@ -166,9 +165,7 @@ def _members(dag: nx.DiGraph, nodes: Iterable[Hashable], role: str) -> list[Hash
     return list(dict.fromkeys(listed))
 
 
-def _ancestors(
-    dag: nx.DiGraph, nodes: Iterable[Hashable], fixed: set[Hashable]
-) -> set[Hashable]:
+def _ancestors(dag: nx.DiGraph, nodes: Iterable[Hashable], fixed: set[Hashable]) -> set[Hashable]:
     """The nodes and all that they are computed from, up to those that are fixed."""
     stack = list(nodes)
     found = set(stack)
@@ -183,9 +180,7 @@ def _ancestors(
 def _size(dag: nx.DiGraph, node: Hashable) -> int:
     value = _number(dag, node, "size")
     if value != int(value):
-        raise GraphError(
-            "a size is a whole number of bytes", node=str(node), got=f"size={value!r}"
-        )
+        raise GraphError("a size is a whole number of bytes", node=str(node), got=f"size={value!r}")
     return int(value)
 
 
@@ -196,7 +191,7 @@ def _cost(dag: nx.DiGraph, node: Hashable) -> float:
 
 def _number(dag: nx.DiGraph, node: Hashable, attribute: str) -> Any:
     value = dag.nodes[node].get(attribute)
-    if isinstance(value, Real | np.number) and math.isfinite(value) and value >= 0:
+    if isinstance(value, int | float | np.integer | np.floating) and 0 <= value < math.inf:
         return value
     got = f"no {attribute!r}" if value is None else f"{attribute}={value!r}"
     raise GraphError(

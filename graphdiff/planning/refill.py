@@ -140,7 +140,8 @@ def _pass(
     again = [step for step, before in enumerate(state.before) if before >= 0]
     again.sort(key=lambda step: rank(sequence[step], step - state.last(state.before[step])))
     for step in again:
-        if not state.gone[step] and not state.gone[state.source(state.before[step])]:
-            if state.room(step, limit):
-                state.drop(step)
+        if state.gone[step] or state.gone[state.source(state.before[step])]:
+            continue
+        if state.room(step, limit):
+            state.drop(step)
     return state.remaining()

@@ -1,9 +1,9 @@
 """The best treeverse over unequal stages, for every memory limit at once, by dynamic programming.
 
 Let C(s, t, m) be the least cost of going forward through the stages s … t and back, with the
-boundary of s in memory and m bytes beside it. Either stage s is recorded, with all that its gradient
-needs, and the rest is done with what is left; or the pass advances to some stage s', keeps its
-boundary, does s' … t with what is left, and comes back for s … s' - 1 with all m bytes:
+boundary of s in memory and m bytes beside it. Either stage s is recorded, with all that its
+gradient needs, and the rest is done with what is left; or the pass advances to some stage s', keeps
+its boundary, does s' … t with what is left, and comes back for s … s' - 1 with all m bytes:
 
     C(s, t, m) = min(record(s) + C(s + 1, t, m - kept(s)),
                      min over s' of advance(s, s') + C(s', t, m - W(s, s')) + C(s, s' - 1, m))
@@ -62,7 +62,9 @@ class Rotor:
         best, step = np.inf, (begin, 0)
         for stage, need, left, cost in _steps(self.needs, begin, end):
             if need <= m:
-                total = cost + (self.table[end, max(stage, begin + 1), m - left] if end > begin else 0)
+                total = cost
+                if end > begin:
+                    total += self.table[end, max(stage, begin + 1), m - left]
                 if stage > begin:
                     total += self.table[stage - 1, begin, m]
                 if total < best:
@@ -108,7 +110,8 @@ def _steps(needs: Needs, s: int, t: int) -> Iterable[tuple[int, int, int, float]
     window = needs.window[s, s + 1 : t + 1]
     through = np.maximum(needs.advance[s, s:t] + flow, window)
     cost = needs.advance_cost[s + 1 : t + 1] - needs.advance_cost[s]
-    yield from zip(range(s + 1, t + 1), through.tolist(), window.tolist(), cost.tolist(), strict=True)
+    stages = range(s + 1, t + 1)
+    yield from zip(stages, through.tolist(), window.tolist(), cost.tolist(), strict=True)
 
 
 def needs_of(stages: Stages, slot: float) -> Needs:
@@ -128,14 +131,19 @@ def needs_of(stages: Stages, slot: float) -> Needs:
     through = np.maximum.accumulate(
         np.where(np.tri(count, k=-1, dtype=bool), 0, window + advance[None, :]), axis=1
     )
+
+    def slots(amount: Costs) -> Slots:
+        return np.rint(amount / slot).astype(np.int64)
+
     return Needs(
-        record_cost,
-        np.cumsum(advance_cost),
-        np.diff(np.rint(np.cumsum([0, *kept]) / slot)).astype(np.int64),
-        *(np.rint(need / slot).astype(np.int64) for need in (record, leave)),
-        np.rint(np.array(stages.flow) / slot).astype(np.int64),
-        np.rint(window / slot).astype(np.int64),
-        np.rint(through / slot).astype(np.int64),
+        record_cost=record_cost,
+        advance_cost=np.cumsum(advance_cost),
+        kept=np.diff(slots(np.cumsum([0, *kept]))),
+        record=slots(record),
+        leave=slots(leave),
+        flow=slots(np.array(stages.flow)),
+        window=slots(window),
+        advance=slots(through),
     )
 
 
@@ -148,7 +156,8 @@ def _window(stages: Stages) -> Costs:
             born_reach[born, reach] += stages.problem.sizes[node]
     reaching = np.cumsum(born_reach[:, ::-1], axis=1)[:, ::-1]  # born in b and reaching e
     reaching *= ~np.tri(count, dtype=bool)  # only e behind b
-    return np.cumsum(reaching[::-1], axis=0)[::-1] * ~np.tri(count, dtype=bool)
+    window: Costs = np.cumsum(reaching[::-1], axis=0)[::-1]
+    return np.where(np.tri(count, dtype=bool), 0, window)
 
 
 def _peak(stages: Stages, nodes: list[int], kept: Any) -> int:

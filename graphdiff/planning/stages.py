@@ -1,13 +1,14 @@
 """A gradient graph seen as a chain of stages: forward through all of them, then back.
 
-The nodes before the *turn* of the given order are the forward pass; it is cut into stages, at places
-that few bytes cross. The nodes behind the turn are computed once; each belongs to the stage whose
-values it needs, and stages are done in reverse. This is possible for every graph. It is a good
-description where most of the memory is taken by values that the gradient needs in reverse order.
+The nodes before the *turn* of the given order are the forward pass; it is cut into stages, at
+places that few bytes cross. The nodes behind the turn are computed once; each belongs to the stage
+whose values it needs, and stages are done in reverse. This is possible for every graph. It is a
+good description where most of the memory is taken by values that the gradient needs in reverse
+order.
 
 What crosses a cut may be several values: a skip connection crosses all cuts on its way. The
-*boundary* of stage k is every value of an earlier stage that stage k or a later one, or the gradient
-of one of these, will use. With its boundary in memory, a stage can be computed again.
+*boundary* of stage k is every value of an earlier stage that stage k or a later one, or the
+gradient of one of these, will use. With its boundary in memory, a stage can be computed again.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil, log2
 
-from graphdiff.errors import PlanError
 from graphdiff.planning.bounds import least_cost
 from graphdiff.planning.chain import forward_steps
 from graphdiff.planning.demand import on_demand

@@ -1,7 +1,7 @@
 """Schedules that keep a few boundaries between stages and come back to them: √n, revolve, rotor.
 
-Each function gives lists of computations to choose from, so that a caller can take the one that does
-best within a memory limit.
+Each function gives lists of computations to choose from, so that a caller can take the one that
+does best within a memory limit.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def links(problem: Problem, most: int) -> Stages:
     return make_stages(problem, [0, *cuts[step - 1 :: step], turn])
 
 
-def persistent(problem: Problem, limit: int, *, tries: int) -> Iterator[list[int]]:
+def persistent(problem: Problem, limit: float, *, tries: int) -> Iterator[list[int]]:
     """Schedules of the dynamic programme of `graphdiff.planning.rotor`, the most promising first.
 
     The programme counts memory roughly, so several amounts are tried: first the largest with which
@@ -99,7 +99,9 @@ def persistent(problem: Problem, limit: int, *, tries: int) -> Iterator[list[int
     if rotor.smallest is None:
         return
     costs = rotor.table[-1, 0]
-    amounts = [m for m in range(rotor.smallest, len(costs)) if costs[m] < np.min(costs[:m], initial=np.inf)]
+    amounts = [
+        m for m in range(rotor.smallest, len(costs)) if costs[m] < min(costs[:m], default=np.inf)
+    ]
     low, high = 0, len(amounts)
     while low < high:  # amounts[:low] fit
         middle = (low + high) // 2
