@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from graphdiff.drawing.labels import shortened
 from graphdiff.drawing.scene import Arrow, Box, Scene
 from graphdiff.errors import DrawError
 from graphdiff.graph.dag import near
@@ -91,7 +92,7 @@ def _merged(key: str, scope: str, inside: list[Box], faces: str | None) -> Box:
     return Box(
         key=key,
         kind="scope",
-        name=name,
+        name=shortened(name),
         lines=(),
         note=", ".join(words) + (f"\noutput {', '.join(results)}" if results else ""),
         shape="",
@@ -113,7 +114,7 @@ def _arrows(scene: Scene, moved: dict[str, str]) -> tuple[Arrow, ...]:
         pair = moved[arrow.tail], moved[arrow.head]
         if pair[0] != pair[1]:
             shapes.setdefault(pair, {})[arrow.shape] = None
-            again[pair] = arrow.again
+            again[pair] = again.get(pair, False) or arrow.again
     return tuple(
         Arrow(*pair, ", ".join(found) if len(found) < 3 else f"{len(found)} shapes", again[pair])
         for pair, found in shapes.items()

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import graphviz
+from graphviz.quoting import quote
 
 from graphdiff.drawing import theme
-from graphdiff.drawing.labels import escaped
+from graphdiff.drawing.labels import escaped, shortened
 from graphdiff.drawing.ranks import Ranks, ranks
 from graphdiff.drawing.scene import Arrow, Box, Kind, Scene
 
@@ -62,11 +63,12 @@ def dot_text(scene: Scene, look: Look) -> str:
     for number, title in enumerate(scene.columns):
         boxes = [box for box in scene.boxes if box.column == number]
         framed = len(scene.columns) > 1
-        with graph.subgraph(name=f"cluster_{number}" if framed else None) as part:
-            _style(part, number, title if framed else None)
-            _boxes(part, boxes, number, look)
-            for arrow in inner[number]:
-                _arrow(part, arrow, number > 0, arrow in found.arrows, look)
+        part = graphviz.Digraph(f"cluster_{number}" if framed else None)
+        _style(part, number, title if framed else None)
+        _boxes(part, boxes, number, look)
+        for arrow in inner[number]:
+            _arrow(part, arrow, number > 0, arrow in found.arrows, look)
+        graph.subgraph(part)
     _rows(graph, scene, found, between)
     if between:
         graph.attr("edge", color=theme.AGAIN)
@@ -91,7 +93,7 @@ _EDGE = {"fontname": theme.FONT, "fontsize": theme.SMALL, "arrowsize": "0.6"}
 
 
 def _graph(scene: Scene, direction: Direction) -> dict[str, str]:
-    title = f"<b>{escaped(scene.title)}</b>"
+    title = f"<b>{escaped(shortened(scene.title, 2 * theme.LONGEST_NAME))}</b>"
     return {
         "rankdir": RANKDIR[direction],
         "newrank": "true",
@@ -138,22 +140,21 @@ def _boxes(part: Any, boxes: list[Box], column: int, look: Look) -> None:
                 tree["/".join(path[:i])].append(scope)
         tree[box.scope].append(box)
     numbers = {scope: number for number, scope in enumerate(tree)}
-    open_scopes: list[tuple[Any, Any, list[Box | str]]] = [(part, None, tree[""][::-1])]
-    while open_scopes:
-        here, manager, rest = open_scopes[-1]
+    open_frames: list[tuple[Any, list[Box | str]]] = [(part, tree[""][::-1])]
+    while open_frames:
+        here, rest = open_frames[-1]
         if not rest:
-            open_scopes.pop()
-            if manager is not None:
-                manager.__exit__(None, None, None)
+            open_frames.pop()
+            if open_frames:
+                open_frames[-1][0].subgraph(here)
             continue
         item = rest.pop()
         if isinstance(item, Box):
             _box(here, item, look)
             continue
-        manager = here.subgraph(name=f"cluster_{column}_{numbers[item]}")
-        frame = manager.__enter__()
+        frame = graphviz.Digraph(f"cluster_{column}_{numbers[item]}")
         frame.attr(
-            label=f"<{escaped(item.rpartition('/')[2])}>",
+            label=f"<{escaped(shortened(item.rpartition('/')[2]))}>",
             style="rounded",
             color=ink,
             penwidth="0.6",
@@ -163,7 +164,7 @@ def _boxes(part: Any, boxes: list[Box], column: int, look: Look) -> None:
             margin="8",
             tooltip=" ",
         )
-        open_scopes.append((frame, manager, tree[item][::-1]))
+        open_frames.append((frame, tree[item][::-1]))
 
 
 def _box(part: Any, box: Box, look: Look) -> None:
@@ -211,17 +212,15 @@ def _rows(graph: Any, scene: Scene, found: Ranks, between: list[Arrow]) -> None:
     for boxes in members.values():
         if len(boxes) < 2:
             continue
-        with graph.subgraph() as part:
-            part.attr(rank="same")
-            for box in boxes:
-                part.node(box.key)
-            firsts: dict[int, Box] = {}
-            for box in boxes:
-                firsts.setdefault(box.column, box)
-            order = [firsts[column] for column in sorted(firsts)]
-            for left, right in pairwise(order):
-                if (left.key, right.key) not in joined:
-                    part.edge(left.key, right.key, style="invis")
+        keys = "; ".join(quote(box.key) for box in boxes)
+        graph.body.append(f"\t{{rank=same; {keys}}}\n")
+        firsts: dict[int, Box] = {}
+        for box in boxes:
+            firsts.setdefault(box.column, box)
+        order = [firsts[column].key for column in sorted(firsts)]
+        for left, right in pairwise(order):
+            if (left, right) not in joined:
+                graph.edge(left, right, style="invis")
     for low, high in found.pairs:
         graph.edge(low, high, style="invis", weight="0")
 
@@ -237,19 +236,20 @@ def _legend(graph: Any, gradient: bool) -> None:
     if gradient:
         samples.append(("gradient", "op", 1, False))
     keys = {word: f"legend {word}" for word, *_ in samples}
-    with graph.subgraph(name="cluster_legend") as part:
-        part.attr(label="", style="rounded", color=theme.FAINT, penwidth="0.6", tooltip=" ")
-        for word, kind, column, output in samples:
-            box = Box(
-                keys[word], kind, word, (), "", "", True, column, scope="", home="", output=output,
-                faces=None, tip=word,
-            )  # fmt: skip
-            palette = theme.palette(column)
-            part.attr("node", color=palette.ink, fillcolor=palette.fill)
-            _box(part, box, Look())
-        for first, second in pairwise(keys.values()):
-            if second != keys.get("gradient"):
-                part.edge(first, second, style="invis")
-        if gradient:
-            style = {"style": "dashed", "color": theme.AGAIN, "fontcolor": theme.AGAIN}
-            part.edge(keys["result"], keys["gradient"], " stored, used again ", **style)
+    part = graphviz.Digraph("cluster_legend")
+    part.attr(label="", style="rounded", color=theme.FAINT, penwidth="0.6", tooltip=" ")
+    for word, kind, column, output in samples:
+        box = Box(
+            keys[word], kind, word, (), "", "", True, column, scope="", home="", output=output,
+            faces=None, tip=word,
+        )  # fmt: skip
+        palette = theme.palette(column)
+        part.attr("node", color=palette.ink, fillcolor=palette.fill)
+        _box(part, box, Look())
+    for first, second in pairwise(keys.values()):
+        if second != keys.get("gradient"):
+            part.edge(first, second, style="invis")
+    if gradient:
+        style = {"style": "dashed", "color": theme.AGAIN, "fontcolor": theme.AGAIN}
+        part.edge(keys["result"], keys["gradient"], " stored, used again ", **style)
+    graph.subgraph(part)

@@ -11,8 +11,7 @@ from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import Names, identifier
 from graphdiff.lower.program import formulas_over
 
-_FIRST_TOKEN = 0xF0000  # the private-use planes of Unicode: no user's text is mistaken for one
-_TOKEN = re.compile("[\U000f0000-\U0010fffd]")
+_TOKEN = re.compile("[\U000f0000-\U000ffffd][\U00100000-\U0010fffd]")
 _BREAK = re.compile(r"(?<![+−×/<>≤≥=≠Σ₀₁₂₃₄₅₆₇₈₉]) +(?![/<>≤≥=≠])")  # before an operator
 
 
@@ -52,7 +51,7 @@ class Labels:
             wraps.append(self.seed(seed, scope))
         text = self._short(node, scope)
         for seed in reversed(wraps):
-            text = f"∂{seed}/∂{_bracketed(text)}"
+            text = f"∂{_bracketed(seed)}/∂{_bracketed(text)}"
         return text
 
     def _derivative(self, node: str) -> tuple[str, str] | None:
@@ -73,7 +72,7 @@ class Labels:
         """What was differentiated, as it is called within a derivative."""
         node = self.graph.outputs_by_name.get(seed, seed)
         if seed in self.graph.dag.graph["derivatives"]:
-            return _bracketed(self.name(node, scope))
+            return self.name(node, scope)
         return self._short(node, scope) if node in self.graph.dag else shortened(seed)
 
     def _short(self, node: str, scope: str) -> str:
@@ -94,7 +93,7 @@ class Labels:
 
     def formulas(self, order: Iterable[str], lines: Iterable[str]) -> Mapping[str, str]:
         """The formula of each node, with a token in the place of each of the lines."""
-        self.tokens = {node: chr(_FIRST_TOKEN + i) for i, node in enumerate(lines)}
+        self.tokens = {node: _token(number) for number, node in enumerate(lines)}
         self.behind = {token: node for node, token in self.tokens.items()}
         written = formulas_over(self.graph, order, self.tokens, self.tokens.__getitem__)
         return {node: formula.text for node, formula in written.items()}
@@ -106,6 +105,12 @@ class Labels:
             return _TOKEN.sub(lambda match: self.name(self.behind[match.group()], scope), text)
 
         return broken(list(map(full, _BREAK.split(formula))), taken)
+
+
+def _token(number: int) -> str:
+    """What stands for a name in a formula: two signs of Unicode that are left to private use."""
+    high, low = divmod(number, 0xFFFE)
+    return chr(0xF0000 + high) + chr(0x100000 + low)
 
 
 def _bracketed(name: str) -> str:
@@ -140,11 +145,11 @@ def broken(parts: Sequence[str], taken: int) -> list[str]:
     return lines
 
 
-def shortened(name: str) -> str:
+def shortened(name: str, longest: int = LONGEST_NAME) -> str:
     """A name that is not too long for a box: its middle left out."""
-    if len(name) <= LONGEST_NAME:
+    if len(name) <= longest:
         return name
-    half = LONGEST_NAME // 2
+    half = longest // 2
     return f"{name[:half]}…{name[-half:]}"
 
 
@@ -156,5 +161,5 @@ def escaped(text: str) -> str:
     >>> escaped('a<b> & "c"')
     'a&lt;b&gt; &amp; &quot;c&quot;'
     """
-    safe = "".join(char if char.isprintable() else " " for char in text)
+    safe = "".join(char if char.isprintable() else " " for char in text) or " "
     return html.escape(safe).replace("\\", "\\\\")

@@ -189,7 +189,7 @@ def draw(
     >>> x, w = g.input("x", ("t",)), g.parameter("w")
     >>> J = g.output("J", np.mean((x * w) ** 2))
     >>> draw(gd.gradient(g, of="J"))
-    <Picture of 'line': 5 boxes, 6 arrows>
+    <Picture of 'line': 6 boxes, 6 arrows>
     """
     _check(graph, detail, direction)
     if rewrites is None:
