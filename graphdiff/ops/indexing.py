@@ -272,6 +272,7 @@ slice_ = Op(
     normal=lambda x, index: {"index": basic_index(index, x.ndim)},
     numpy=_sliced,
     formula=_sliced,
+    view=True,
 )
 place = Op(
     "place",
@@ -304,6 +305,7 @@ scatter_add = Op(
         f"scatter({', '.join(operand.text for operand in site.operands)})"
     ),
     kernel=kernels.scatter_add,
+    flops=lambda out, x, *indices: x.size,
 )
 take_along_axis = Op(
     "take_along_axis",
@@ -330,6 +332,7 @@ scatter_add_along_axis = Op(
         f"scatter({', '.join(operand.text for operand in site.operands)})"
     ),
     kernel=kernels.scatter_add_along_axis,
+    flops=lambda out, x, *indices: x.size,
 )
 
 OPS = (slice_, place, gather, scatter_add, take_along_axis, scatter_add_along_axis)

@@ -76,6 +76,7 @@ matmul = Op(
     vjp=(_matmul_left, _matmul_right),
     numpy=infix("@", MULTIPLY),
     formula=_matmul_formula,
+    flops=lambda out, a, b: 2 * out.size * a.shape[-1],
 )
 outer = Op(
     "outer",
@@ -84,6 +85,7 @@ outer = Op(
     vjp=(lambda g, y, a, b: g @ b, lambda g, y, a, b: g.T @ a),
     numpy=call("np.outer"),
     formula=_outer_formula,
+    flops=lambda out, a, b: out.size,
 )
 
 OPS = (matmul, outer)

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphdiff.errors import GraphError
 from graphdiff.ops.notation import Form, Site, Written, call
-from graphdiff.ops.spec import Spec, dtype_of
+from graphdiff.ops.spec import Dimension, Spec, dtype_of
 
 Rule = Callable[..., Any]
 
@@ -63,6 +63,12 @@ class Op:
         What the derivative is where there is none, in one sentence.
     expression
         From sympy symbols to the sympy expression of the op, where it has one.
+    flops
+        ``(out, *specs) -> Dimension``: the floating-point operations of one evaluation. The default
+        is one for each element of the result of an element-wise op, and none for the others, which
+        only move elements.
+    view
+        Whether NumPy gives a view of the first operand's memory.
     """
 
     name: str
@@ -79,6 +85,8 @@ class Op:
     singular: bool = False
     convention: str | None = None
     expression: Callable[..., Any] | None = None
+    flops: Callable[..., Dimension] | None = None
+    view: bool = False
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.operands, *self.params))})>"
@@ -103,6 +111,12 @@ class Op:
         if self.kernel is not None:
             scope[self.kernel.__name__] = self.kernel
         return eval(compile(text, f"<{self.name}>", "eval"), scope)
+
+    def work(self, out: Spec, *specs: Spec) -> Dimension:
+        """The floating-point operations of one evaluation, symbolic in named dimensions."""
+        if self.flops is not None:
+            return self.flops(out, *specs)
+        return out.size if self.elementwise and not self.view else 0
 
     @property
     def variadic(self) -> bool:

@@ -112,6 +112,7 @@ sum_ = Op(
     numpy=call("np.sum", "axis", "keepdims"),
     formula=_big("Σ"),
     spreads=True,
+    flops=lambda out, x: x.size,
 )
 mean = Op(
     "mean",
@@ -123,6 +124,7 @@ mean = Op(
     numpy=call("np.mean", "axis", "keepdims"),
     formula=_named("mean"),
     spreads=True,
+    flops=lambda out, x: x.size,
 )
 max_ = Op(
     "max",
@@ -134,6 +136,7 @@ max_ = Op(
     numpy=call("np.max", "axis", "keepdims"),
     formula=_named("max"),
     convention="those that attain it share equally",
+    flops=lambda out, x: x.size,
 )
 min_ = Op(
     "min",
@@ -145,6 +148,7 @@ min_ = Op(
     numpy=call("np.min", "axis", "keepdims"),
     formula=_named("min"),
     convention="those that attain it share equally",
+    flops=lambda out, x: x.size,
 )
 
 
@@ -170,6 +174,7 @@ logsumexp = Op(
     numpy=call("logsumexp", "axis", "keepdims"),
     formula=_named("logsumexp"),
     kernel=kernels.logsumexp,
+    flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
 )
 softmax = Op(
     "softmax",
@@ -181,6 +186,7 @@ softmax = Op(
     numpy=call("softmax", "axis"),
     formula=_named("softmax"),
     kernel=kernels.softmax,
+    flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
 )
 log_softmax = Op(
     "log_softmax",
@@ -192,6 +198,7 @@ log_softmax = Op(
     numpy=call("log_softmax", "axis"),
     formula=_named("log softmax"),
     kernel=kernels.log_softmax,
+    flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
 )
 
 OPS = (sum_, mean, max_, min_, logsumexp, softmax, log_softmax)

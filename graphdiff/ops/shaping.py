@@ -223,6 +223,7 @@ transpose = Op(
     numpy=_transpose_code,
     formula=_transpose_formula,
     spreads=True,
+    view=True,
 )
 reshape = Op(
     "reshape",
@@ -238,6 +239,7 @@ reshape = Op(
         f"{site.operands[0].within(ATOM)} as {shape_text(site.out.shape)}", ADD
     ),
     spreads=True,
+    view=True,
 )
 broadcast_to = Op(
     "broadcast_to",
@@ -252,6 +254,7 @@ broadcast_to = Op(
     ),
     elementwise=True,
     spreads=True,
+    view=True,
 )
 expand_dims = Op(
     "expand_dims",
@@ -263,6 +266,7 @@ expand_dims = Op(
     numpy=_expand_code,
     formula=lambda site: site.operands[0],
     spreads=True,
+    view=True,
 )
 squeeze = Op(
     "squeeze",
@@ -274,6 +278,7 @@ squeeze = Op(
     numpy=call("np.squeeze", "axis"),
     formula=lambda site: site.operands[0],
     spreads=True,
+    view=True,
 )
 concatenate = Op(
     "concatenate",
@@ -285,5 +290,34 @@ concatenate = Op(
     numpy=_concatenate_code,
     formula=lambda site: Written(f"[{', '.join(part.text for part in site.operands)}]"),
 )
+identity = Op(
+    "identity",
+    lambda x: x,
+    ("x",),
+    vjp=(lambda g, y, x: g,),
+    numpy=lambda site: site.operands[0],
+    formula=lambda site: site.operands[0],
+    elementwise=True,
+    spreads=True,
+    view=True,
+)
+stop_gradient = Op(
+    "stop_gradient",
+    lambda x: x,
+    ("x",),
+    numpy=lambda site: site.operands[0],
+    formula=lambda site: site.operands[0],
+    convention="0: it is held constant",
+    view=True,
+)
 
-OPS = (transpose, reshape, broadcast_to, expand_dims, squeeze, concatenate)
+OPS = (
+    transpose,
+    reshape,
+    broadcast_to,
+    expand_dims,
+    squeeze,
+    concatenate,
+    identity,
+    stop_gradient,
+)
