@@ -27,8 +27,10 @@ else:
 MOST_SYMBOLS = 20_000  # in an expression, beyond which nobody reads it
 _SHORT = 40  # characters of an unnamed value that is written out among stored ones
 
-# The ops on truth values; the others state their expressions themselves.
-_LOGIC: Mapping[str, Callable[..., Any]] = {
+# Expressions of ops that are not declared by one.
+_MORE: Mapping[str, Callable[..., Any]] = {
+    "astype": lambda x: x,
+    "broadcast_to": lambda x: x,  # of a scalar to a scalar
     "where": lambda c, x, y: sympy.Piecewise((x, c), (y, True)),
     "greater": lambda a, b: sympy.Gt(a, b),
     "greater_equal": lambda a, b: sympy.Ge(a, b),
@@ -159,7 +161,7 @@ class _Writer:
 
     def _check(self, node: str) -> None:
         op, spec = self.g.op(node), self.g.spec(node)
-        if spec.ndim or not (not op.operands or op.expression or op.name in _LOGIC):
+        if spec.ndim or not (not op.operands or op.expression or op.name in _MORE):
             raise GradientError(
                 "only scalars and element-wise ops can be written as an expression",
                 node=node, op=op.name, origin=self.nodes[node]["origin"], got=repr(spec),
@@ -168,18 +170,21 @@ class _Writer:
 
     def _edges(self, between: set[str]) -> list[tuple[str, int, str]]:
         """The edges that a derivative flows along, those of the last node first."""
-        if not between:
+        g, reached, edges = self.g, {self.of}, []
+        between = {node for node in between if g.spec(node).is_float}
+        for node in reversed(self.order):
+            if node in between and node in reached:
+                for position, operand in enumerate(g.operands(node)):
+                    if operand in between and g.op(node).rule(position) is not None:
+                        reached.add(operand)
+                        edges.append((node, position, operand))
+        if self.wrt not in reached & between:
             raise GradientError(
-                f"{self.of!r} does not depend on it, so there is no derivative", node=self.wrt,
+                f"{self.of!r} has no derivative by it", node=self.wrt,
                 op=self.nodes[self.wrt]["op"], origin=self.nodes[self.wrt]["origin"],
+                expected="a float that it depends on", got=repr(g.spec(self.wrt)),
             )  # fmt: skip
-        return [
-            (node, position, operand)
-            for node in reversed(self.order)
-            if node in between
-            for position, operand in enumerate(self.g.operands(node))
-            if operand in between and self.g.op(node).rule(position) is not None
-        ]
+        return edges
 
     def _check_size(self) -> None:
         """Refuse what would be too long, before any of it is written."""
@@ -190,7 +195,7 @@ class _Writer:
         total = {self.of: 0}
         for node, _, operand in self.edges:
             factor = 1 + sum(value[other] for other in self.g.operands(node))
-            total[operand] = total.get(operand, 0) + total.get(node, 0) + factor
+            total[operand] = total.get(operand, 0) + total[node] + factor
         if total.get(self.wrt, 0) > MOST_SYMBOLS:
             raise GradientError(
                 f"the expression would have more than {MOST_SYMBOLS} symbols", origin=here(),
@@ -230,24 +235,20 @@ class _Writer:
         labels = self.labels if self.stored else _labels(self.g, self.order)
         values = {**self.values, **{node: Written(label) for node, label in labels.items()}}
         return {
-            labels[node]: self._formula(node, values).text
-            for node in self.order
-            if node in labels
+            labels[node]: self._formula(node, values).text for node in self.order if node in labels
         }
 
     def text(self) -> str:
         """The whole expression; a path's factors go from the last step to the first."""
         cotangents: dict[str, list[list[Written]]] = {self.of: [[]]}
         for node, position, operand in self.edges:
-            paths = cotangents.get(node)
-            if paths is None:  # what is between, but reached by no derivative
-                continue
+            paths = cotangents[node]
             if len(paths) > 1:
                 cotangents[node] = paths = [[_sum(paths)]]
             factor = self._factor(node, position)
             product = paths[0] if factor.text == "1" else [*paths[0], factor]
             cotangents.setdefault(operand, []).append(product)
-        return _sum(cotangents.get(self.wrt, [])).text
+        return _sum(cotangents[self.wrt]).text
 
     def _factor(self, node: str, position: int) -> Written:
         """The derivative of a value by one of its operands."""
@@ -277,15 +278,14 @@ class _Writer:
             values[node] = self._symbolic_value(node, values, concrete)
         cotangents = {self.of: sympy.Integer(1)}
         for node, position, operand in self.edges:
-            if node in cotangents:
-                given = [values[other] for other in self.g.operands(node)]
-                op, function = self.g.op(node), self.function(self.g.op(node))
-                if function is None or concrete:
-                    factor = _partial(op, position, given)
-                else:
-                    factor = sympy.Function(_prime(function, position, len(given)))(*given)
-                cotangents[operand] = cotangents.get(operand, 0) + cotangents[node] * factor
-        return cotangents.get(self.wrt, sympy.Integer(0))
+            given = [values[other] for other in self.g.operands(node)]
+            op, function = self.g.op(node), self.function(self.g.op(node))
+            if function is None or concrete:
+                factor = _partial(op, position, given)
+            else:
+                factor = sympy.Function(_prime(function, position, len(given)))(*given)
+            cotangents[operand] = cotangents.get(operand, 0) + cotangents[node] * factor
+        return cotangents[self.wrt]
 
     def _symbolic_value(self, node: str, values: Mapping[str, Any], concrete: bool) -> Any:
         op = self.g.op(node)
@@ -298,7 +298,7 @@ class _Writer:
         given = [values[operand] for operand in self.g.operands(node)]
         function = self.function(op)
         if function is None or concrete:
-            return (op.expression or _LOGIC[op.name])(*given)
+            return (op.expression or _MORE[op.name])(*given)
         return sympy.Function(function)(*given)
 
     def _number(self, node: str) -> Any:
@@ -349,9 +349,9 @@ def _partial(op: Op, position: int, values: Sequence[Any]) -> Any:
     if op.name == "where":
         condition = values[0] if position == 1 else sympy.Not(values[0])
         return sympy.Piecewise((1, condition), (0, True))
-    assert op.expression is not None  # else no derivative flows
+    value = op.expression or _MORE[op.name]
     z = sympy.symbols(f"z:{len(values)}", real=True)
-    derivative = sympy.powsimp(sympy.diff(op.expression(*z), z[position]))
+    derivative = sympy.powsimp(sympy.diff(value(*z), z[position]))
     derivative = derivative.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
     if len(values) == 1 or any(value.is_number for value in values):  # else ties share
         derivative = derivative.replace(sympy.Heaviside, lambda d, *_: sympy.Heaviside(d, 0))
