@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,8 @@ def to_json(graph: Graph) -> dict[str, Any]:
         try:
             node = _declaration_to_json(graph, name, **declaration)
             node["marks"] = _encode_all(marks)
-            edges = {key: data for _, _, key, data in _in_edges(graph, name) if data}
+            incoming = graph.dag.pred[name].values()
+            edges = {key: data for keys in incoming for key, data in keys.items() if data}
             if edges:
                 node["edges"] = [
                     _encode_all(edges.get(i, {})) for i in range(len(node["operands"]))
@@ -114,12 +115,6 @@ def _declaration_to_json(
         "dtype": str(spec.dtype),
         "params": _encode_all(params),
     }
-
-
-def _in_edges(graph: Graph, name: str) -> Iterable[tuple[str, str, int, Mapping[str, Any]]]:
-    edges: Iterable[tuple[str, str, int, Mapping[str, Any]]]
-    edges = graph.dag.in_edges(name, keys=True, data=True)
-    return edges
 
 
 def from_json(document: Mapping[str, Any]) -> Graph:

@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError, here
+from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.dag import SOURCES, Graph, infer, source_spec
 from graphdiff.graph.order import topological_order
 from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
@@ -71,7 +72,8 @@ def read_networkx(dag: nx.DiGraph) -> Graph:
             "not a directed networkx graph",
             expected="networkx.MultiDiGraph or networkx.DiGraph", got=type(dag).__name__,
         )  # fmt: skip
-    return _Reader(dag).read()
+    with collection_paused():
+        return _Reader(dag).read()
 
 
 class _Reader:
