@@ -3,5 +3,6 @@
 from graphdiff.planning.chain import Reversal, forward_steps, revolve
 from graphdiff.planning.planner import plan
 from graphdiff.planning.schedule import Plan
+from graphdiff.planning.tradeoff import Tradeoff, tradeoff
 
-__all__ = ["Plan", "Reversal", "forward_steps", "plan", "revolve"]
+__all__ = ["Plan", "Reversal", "Tradeoff", "forward_steps", "plan", "revolve", "tradeoff"]

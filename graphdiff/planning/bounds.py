@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from graphdiff.planning.problem import Problem
 from graphdiff.planning.stages import turning_point
 
-WORK = 3_000_000
+WORK = 600_000
 """Nodes and edges that may be looked at, over all the pivots that are tried."""
 
 

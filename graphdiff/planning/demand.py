@@ -7,7 +7,7 @@ from graphdiff.planning.problem import Problem
 from graphdiff.planning.stages import turning_point
 
 
-def on_demand(problem: Problem, most: int = 3_000_000) -> list[int]:
+def on_demand(problem: Problem, most: int = 1_000_000) -> list[int]:
     """Compute the nodes behind the turn in order, and what they need anew for each of them.
 
     Operands are computed deepest first. A forward value stays only while the computation that asked

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from graphdiff.errors import PlanError
+from graphdiff.planning.beam import beams
 from graphdiff.planning.bounds import least_cost
 from graphdiff.planning.demand import on_demand
 from graphdiff.planning.exact import cheapest, lowest
@@ -90,7 +91,14 @@ class _Search:
             for sequence in _candidates(self.request):
                 self._take(refill(self.problem, sequence, int(self.limit)))
                 if self._settled():
-                    break
+                    return
+            if len(self.problem) <= EXACT_NODES:
+                now = time.monotonic()
+                deadline = self.request.deadline
+                if prove:
+                    deadline = now + (deadline - now) / 2
+                for sequence in beams(self.problem, self.limit, below=self.cost, deadline=deadline):
+                    self._take(refill(self.problem, sequence, int(self.limit)))
         if prove and not self._settled():
             self._exact(None)
 
@@ -103,11 +111,18 @@ class _Search:
         self.lowest = min(self.lowest, peak)
         if peak <= self.limit and cost < self.cost:
             self.sequence, self.cost = list(sequence), cost
+            self._tell()
 
     def _raise(self, bound: float, reason: str) -> None:
         if bound > self.bound:
             self.bound = bound
+            self._tell()
             self.proof = f"no schedule ({ALL}) costs less than {bound:,}, because {reason}"
+
+    def _tell(self) -> None:
+        if self.request.progress is not None:
+            seconds = time.monotonic() - self.request.started
+            self.request.progress(seconds, self.cost, self.bound)
 
     def _exact(self, states: int | None) -> None:
         """Search for a schedule that is cheaper than the best; if there is none, that is proved."""

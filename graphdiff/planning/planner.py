@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 import networkx as nx
 
 from graphdiff.errors import PlanError
+from graphdiff.planning.bounds import least_cost
 from graphdiff.planning.optimal import auto, optimal
 from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import Plan, make_plan
@@ -106,14 +107,16 @@ def plan(
         )
     limit = _checked_limit(memory_limit)
     problem = problem_from_dag(dag, outputs, resident)
-    request = Request(problem, limit, time.monotonic() + time_limit, progress)
+    started = time.monotonic()
+    request = Request(problem, limit, started, started + time_limit, progress)
     answer = STRATEGIES[strategy](request)
     if answer.sequence is None:
         raise _refusal(request, strategy, answer)
+    bound = answer.cost_bound
     return make_plan(
         problem,
         answer.sequence,
-        lower_bound=max(answer.cost_bound, problem.base_cost),
+        lower_bound=least_cost(problem, limit) if bound is None else bound,
         strategy=strategy,
         proof=answer.proof,
     )

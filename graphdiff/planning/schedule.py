@@ -28,6 +28,7 @@ from functools import cached_property
 from typing import Literal
 
 from graphdiff.errors import PlanError
+from graphdiff.graph.dag import Graph
 from graphdiff.planning.problem import Problem
 
 Action = Literal["compute", "free"]
@@ -58,6 +59,10 @@ class Plan:
         The strategy that gave the plan.
     proof
         What is known about it, and over which set of schedules.
+    graph
+        The graph whose nodes the steps name, after all rewrites; None for a bare DAG.
+    planned
+        Digest of the graph that was given, before the rewrites.
     """
 
     steps: tuple[tuple[Action, Hashable], ...] = field(repr=False)
@@ -69,6 +74,8 @@ class Plan:
     timeline: tuple[int, ...] = field(repr=False)
     strategy: str
     proof: str
+    graph: Graph | None = field(default=None, repr=False, compare=False)
+    planned: str = field(default="", repr=False, compare=False)
 
     @cached_property
     def gap(self) -> float:

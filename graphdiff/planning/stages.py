@@ -114,7 +114,7 @@ class Stages:
 
 def turning_point(problem: Problem) -> int:
     """Where the gradient pass begins: as it is marked, or where most memory is in use."""
-    if problem.turn is not None:
+    if problem.turn:
         return problem.turn
     last = list(range(len(problem)))
     for node, consumers in enumerate(problem.consumers):
@@ -225,7 +225,7 @@ def unroll(stages: Stages, decide: Decide, budget: int) -> list[int]:
     and then come back for the stages before it.
     """
     sequence: list[int] = []
-    waiting: list[tuple[int, int, int]] = [(0, len(stages) - 1, budget)]
+    waiting = [(0, len(stages) - 1, budget)] if len(stages) else []
     while waiting:
         begin, end, free = waiting.pop()
         if begin < 0:  # the gradient of a stage

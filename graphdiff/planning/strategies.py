@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil, log2
 
-from graphdiff.planning.bounds import least_cost
 from graphdiff.planning.chain import forward_steps
 from graphdiff.planning.demand import on_demand
 from graphdiff.planning.orders import best_order, least_peak
@@ -31,6 +30,7 @@ class Request:
 
     problem: Problem
     limit: float
+    started: float
     deadline: float
     progress: Progress | None = None
 
@@ -46,7 +46,7 @@ class Answer:
 
     sequence: list[int] | None
     proof: str
-    cost_bound: float = 0
+    cost_bound: float | None = None
     peak_bound: float = 0
     lowest: float = math.inf
 
@@ -131,6 +131,5 @@ def _cheapest(request: Request, sequences: Iterable[list[int]]) -> Answer:
         lowest = min(lowest, peak)
         if peak <= request.limit and (best is None or (cost, peak) < best):
             best, chosen = (cost, peak), sequence
-    bound = least_cost(problem, request.limit)
     proof = "a heuristic; the lower bound holds for every schedule within the limit"
-    return Answer(chosen, proof, bound, least_peak(problem), lowest)
+    return Answer(chosen, proof, None, least_peak(problem), lowest)

@@ -1,0 +1,153 @@
+"""`tradeoff`: the whole curve of memory against recomputation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+import networkx as nx
+import numpy as np
+
+from graphdiff.planning.exact import front
+from graphdiff.planning.moves import Budget
+from graphdiff.planning.optimal import auto
+from graphdiff.planning.orders import least_peak
+from graphdiff.planning.problem import Problem, problem_from_dag
+from graphdiff.planning.schedule import Plan, make_plan
+from graphdiff.planning.strategies import Request, store
+
+FRONT_NODES = 60
+"""Above so many nodes, the exact search for the whole front is not tried."""
+
+FRONT_STATES = 50_000
+"""How many states it may visit."""
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Plans from the least memory to the least cost, none of which another one beats in both.
+
+    Attributes
+    ----------
+    points
+        The plans, the one of least peak first.
+    complete
+        Whether it is proved that every point of the curve is there, and that none can be improved.
+    """
+
+    points: tuple[Plan, ...] = field(repr=False)
+    complete: bool
+
+    def __repr__(self) -> str:
+        kind = "the whole curve, proved" if self.complete else "sampled"
+        return f"<Tradeoff: {len(self.points)} points, {kind}>"
+
+    def table(self) -> str:
+        """The curve as text: a line for each plan.
+
+        Overhead is the cost beyond computing every node once, as a share of it.
+        """
+        base = min((plan.cost for plan in self.points), default=0)
+        rows = [("peak bytes", "cost", "overhead", "lower bound", "gap")]
+        for plan in self.points:
+            over = (plan.cost - base) / base if base else 0.0
+            bound = f"{plan.lower_bound:,.6g}"
+            cost = f"{plan.cost:,.6g}"
+            rows.append((f"{plan.peak_bytes:,}", cost, f"{over:.1%}", bound, f"{plan.gap:.1%}"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
+        ]
+        return "\n".join(lines)
+
+
+def tradeoff(
+    dag: nx.DiGraph,
+    outputs: Iterable[Hashable] | None = None,
+    *,
+    resident: Iterable[Hashable] = (),
+    points: int = 12,
+    time_limit: float = 20.0,
+) -> Tradeoff:
+    """Walk the curve of memory against cost, from the least memory to storing everything.
+
+    Parameters
+    ----------
+    dag, outputs, resident
+        The graph, as `graphdiff.planning.plan` takes it.
+    points
+        For a large graph, how many memory limits to try, spread evenly (in ratio).
+    time_limit
+        Seconds that all of it may take, roughly.
+
+    Returns
+    -------
+    Tradeoff
+        For a small graph every point of the curve, from one search that sets several labels in a
+        state; else the best plans found for some limits, each with its lower bound.
+
+    Raises
+    ------
+    GraphdiffError
+        As `graphdiff.planning.plan` does.
+
+    Examples
+    --------
+    >>> dag = nx.DiGraph(["wx", "xy", "yz"])
+    >>> dag.add_edges_from([("w", "dz"), ("x", "dz"), ("z", "dz")])
+    >>> nx.set_node_attributes(dag, 8, "size")
+    >>> nx.set_node_attributes(dag, 1, "cost")
+    >>> print(tradeoff(dag).table())
+    peak bytes  cost  overhead  lower bound   gap
+            32     5      0.0%            5  0.0%
+    """
+    problem = problem_from_dag(dag, outputs, resident)
+    deadline = time.monotonic() + time_limit
+    if len(problem) <= FRONT_NODES:
+        found = front(problem, budget=Budget(FRONT_STATES, deadline))
+        if found.complete:
+            plans = (
+                make_plan(
+                    problem,
+                    sequence,
+                    lower_bound=cost,
+                    strategy="optimal",
+                    proof="no schedule has both less cost and no higher peak: all were searched",
+                )
+                for _, cost, sequence in found.answers
+            )
+            return Tradeoff(tuple(sorted(plans, key=lambda plan: plan.peak_bytes)), True)
+    return Tradeoff(_undominated(_sample(problem, points, deadline)), False)
+
+
+def _sample(problem: Problem, points: int, deadline: float) -> list[Plan]:
+    """Plans for limits between a bound below all peaks and the peak of storing everything."""
+    stored = store(Request(problem, np.inf, time.monotonic(), deadline))
+    plans = []
+    limits = np.geomspace(max(1, least_peak(problem)), max(1, stored.lowest), points)
+    for left, limit in zip(range(points, 0, -1), map(int, reversed(limits)), strict=True):
+        now = time.monotonic()
+        request = Request(problem, limit, now, now + max(0.0, deadline - now) / left)
+        answer = auto(request)
+        if answer.sequence is None:
+            break
+        plans.append(
+            make_plan(
+                problem,
+                answer.sequence,
+                lower_bound=answer.cost_bound or problem.base_cost,
+                strategy="auto",
+                proof=answer.proof,
+            )
+        )
+    return plans
+
+
+def _undominated(plans: Iterable[Plan]) -> tuple[Plan, ...]:
+    """The plans that no other one beats, the one of least peak first."""
+    chosen: list[Plan] = []
+    for plan in sorted(plans, key=lambda plan: (plan.peak_bytes, plan.cost)):
+        if not chosen or plan.cost < chosen[-1].cost:
+            chosen.append(plan)
+    return tuple(chosen)

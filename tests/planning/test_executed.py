@@ -1,0 +1,207 @@
+"""A plan is executed, not advised: the code's memory, results and work are the plan's."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tracemalloc
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import graphdiff as gd
+from graphdiff.planning.cost import weigh
+from graphdiff.rewrite import DEFAULT
+
+SIZES = {"t": 1024, "n": 16}  # a value of (t, n) takes 128 KiB
+
+
+def tanh_net(layers: int = 6) -> gd.Graph:
+    g = gd.Graph("net")
+    h = g.input("x", ("t", "n"))
+    for k in range(1, layers + 1):
+        h = np.tanh(h @ g.parameter(f"W{k}", ("n", "n"))).named(f"h{k}")
+    g.output("J", np.mean(h**2))
+    return gd.gradient(g, of="J")
+
+
+def residual_net(blocks: int = 4) -> gd.Graph:
+    g = gd.Graph("residual")
+    h = g.input("x", ("t", "n"))
+    label = g.input("label", ("t",), "int64")
+    for k in range(1, blocks + 1):
+        inner = np.maximum(0, h @ g.parameter(f"U{k}", ("n", "n")) + g.parameter(f"b{k}", ("n",)))
+        h = h + inner @ g.parameter(f"V{k}", ("n", "n"))
+    logp = h - np.log(np.sum(np.exp(h), axis=1, keepdims=True))
+    g.output("J", -np.mean(np.take_along_axis(logp, label[:, None], axis=1)))
+    g.output("p", np.exp(logp))
+    return gd.gradient(g, of="J")
+
+
+NETS = {"tanh": tanh_net, "residual": residual_net}
+
+
+def arguments(G: gd.Graph) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    values: dict[str, Any] = {}
+    for name, tensor in {**G.inputs, **G.parameters}.items():
+        shape = [SIZES.get(part, part) for part in tensor.shape]
+        if tensor.dtype == np.int64:
+            values[name] = rng.integers(SIZES["n"], size=shape)
+        else:
+            values[name] = 0.2 * rng.normal(size=shape)
+    return values
+
+
+def measured_peak(f: gd.Compiled, values: dict[str, Any]) -> int:
+    """Bytes that one call takes beyond its arguments, at the highest point."""
+    f(**values)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    f(**values)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    return peak
+
+
+def plans(G: gd.Graph) -> dict[str, gd.Plan]:
+    store = gd.plan(G, "store", sizes=SIZES)
+    found = {"store": store, "recompute": gd.plan(G, "recompute", sizes=SIZES)}
+    for share in (0.9, 0.75, 0.6):
+        limit = store.peak_bytes * share
+        found[f"{share}"] = gd.plan(G, memory_limit=limit, sizes=SIZES, time_limit=3)
+        assert found[f"{share}"].peak_bytes <= limit
+    return found
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_memory_results_and_work_are_the_plans(net: str) -> None:
+    G = NETS[net]()
+    values = arguments(G)
+    wanted = gd.compile(G)(**values)
+    weights = weigh(rewritten(G), SIZES).nodes
+    for name, plan in plans(G).items():
+        f = gd.compile(G, style="readable", plan=plan)
+        for output, found in f(**values).items():  # the same ops on the same operands
+            np.testing.assert_array_equal(found, wanted[output], err_msg=f"{name}: {output}")
+        assert measured_peak(f, values) == pytest.approx(plan.peak_bytes, rel=0.05), name
+        assert plan.cost == sum(
+            weights[node]["cost"] for action, node in plan.steps if action == "compute"
+        )
+
+
+def rewritten(G: gd.Graph) -> gd.Graph:
+    for rewrite in DEFAULT:
+        G = rewrite(G)
+    return G
+
+
+def test_the_code_has_the_steps_of_the_plan_in_their_order() -> None:
+    G = tanh_net()
+    store = gd.plan(G, "store", sizes=SIZES)
+    plan = gd.plan(G, memory_limit=store.peak_bytes * 0.7, sizes=SIZES, time_limit=3)
+    assert plan.recomputed
+    f = gd.compile(G, plan=plan)
+    function = next(
+        node for node in ast.parse(f.source).body
+        if isinstance(node, ast.FunctionDef) and node.name == "value_and_grad"
+    )  # fmt: skip
+    statements = [
+        statement
+        for statement in function.body[2:]
+        if isinstance(statement, (ast.Assign, ast.Delete))
+    ]
+    assigned = [ast.unparse(s.targets[0]) for s in statements if isinstance(s, ast.Assign)]
+    computed = [node for action, node in plan.steps if action == "compute"]
+    assert len(assigned) == len(computed)
+    variables = dict(zip(computed, assigned, strict=True))
+    assert [variables[node] for node in computed] == assigned  # one variable a node
+    deleted = [ast.unparse(t) for s in statements if isinstance(s, ast.Delete) for t in s.targets]
+    freed = [variables[node] for action, node in plan.steps if action == "free"]
+    assert deleted == freed[: len(deleted)]
+    marked = len(re.findall("recomputed", f.source))
+    assert marked == sum(plan.computations[node] - 1 for node in plan.recomputed)
+
+
+def test_costs_are_those_of_the_formulas() -> None:
+    t, n = SIZES["t"], SIZES["n"]
+    plan = gd.plan(tanh_net(1), "store", sizes=SIZES)
+    forward = 2 * t * n * n + t * n + t * n + t * n  # x W, tanh, square, mean
+    backward = t * n + t * n + t * n + 2 * t * n * n  # (2 / (t n)) h, 1 - h², product, xᵀ g
+    assert plan.cost == forward + backward
+    assert plan.lower_bound == plan.cost
+    assert plan.gap == 0.0
+
+
+def test_a_limit_below_every_schedule_is_refused_with_the_least() -> None:
+    G = tanh_net(2)
+    with pytest.raises(gd.PlanError, match="smallest limit") as caught:
+        gd.plan(G, memory_limit=1000, sizes=SIZES)
+    least = int(re.search(r"([\d,]+) bytes", str(caught.value.expected)).group(1).replace(",", ""))  # type: ignore[union-attr]  # it matches
+    assert gd.plan(G, memory_limit=least, sizes=SIZES).peak_bytes == least
+    with pytest.raises(gd.PlanError):
+        gd.plan(G, memory_limit=least - 1, sizes=SIZES)
+
+
+def test_a_plan_of_the_forward_pass_alone() -> None:
+    g = gd.Graph()
+    h = g.input("x", ("t", "n"))
+    for _ in range(4):
+        h = np.exp(-np.square(h))
+    g.output("y", h)
+    plan = gd.plan(g, "store", sizes=SIZES)
+    f = gd.compile(g, plan=plan)
+    assert "del " in f.source
+    values = arguments(g)
+    np.testing.assert_array_equal(f(**values)["y"], gd.compile(g)(**values)["y"])
+    assert measured_peak(f, values) == pytest.approx(plan.peak_bytes, rel=0.05)
+
+
+def test_views_own_no_memory() -> None:
+    g = gd.Graph()
+    x = g.input("x", (64, 64))
+    big = np.tanh(x)
+    g.output("y", (big.T @ big[:, :2]).sum() + big.reshape(-1).sum())
+    dag = weigh(g)
+    sizes = sorted(data["size"] for _, data in dag.nodes(data=True))
+    assert sizes == [8, 8, 8, 64 * 2 * 8, 64 * 64 * 8]
+    f = gd.compile(g, plan=gd.plan(g, "store", rewrites=()), rewrites=())
+    assert ".T @ " in f.source
+
+
+def test_outputs_that_are_numbers_views_or_arguments() -> None:
+    g = gd.Graph()
+    x = g.parameter("x", (3,))
+    g.output("same", x)
+    g.output("turned", np.outer(x, x * 2.0).T)
+    g.output("s", x.sum())
+    G = gd.gradient(g, of="s")
+    f = gd.compile(G, plan=gd.plan(G, "store"))
+    found = f(x=[1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(found["ds/dx"], np.ones(3))
+    np.testing.assert_array_equal(found["turned"], np.outer([2.0, 4.0, 6.0], [1.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(found["same"], [1.0, 2.0, 3.0])
+
+
+def test_what_does_not_fit_together_is_refused() -> None:
+    G, other = tanh_net(2), tanh_net(3)
+    plan = gd.plan(G, "store", sizes=SIZES)
+    with pytest.raises(gd.CompileError, match="another graph"):
+        gd.compile(other, plan=plan)
+    with pytest.raises(gd.PlanError, match="'n' is not given"):
+        gd.plan(G, sizes={"t": 3})
+    with pytest.raises(gd.PlanError, match="no dimension 'm'"):
+        gd.plan(G, sizes={**SIZES, "m": 3})
+    with pytest.raises(gd.PlanError, match="not a positive int"):
+        gd.plan(G, sizes={**SIZES, "t": 0})
+    with pytest.raises(gd.PlanError, match="outputs of a graph"):
+        gd.plan(G, sizes=SIZES, outputs=["J"])
+    bare = nx.DiGraph()
+    bare.add_node("a", size=1, cost=1)
+    with pytest.raises(gd.PlanError, match="no named dimensions"):
+        gd.plan(bare, sizes=SIZES)
+    with pytest.raises(gd.CompileError, match="another graph"):
+        gd.compile(G, plan=gd.plan(bare))
