@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import graphdiff as gd
 from graphdiff.ops import OPS
@@ -138,6 +140,36 @@ def test_a_chain_of_several_ops() -> None:
     for name, symbol in (("a", X), ("b", Y)):
         found = expression(G, f"dJ/d{name}", a=X, b=Y)
         assert _equal(sympy.diff(value, symbol), found)
+
+
+JOINED: list[Callable[[Any, Any], Any]] = [
+    lambda a, b: a + b,
+    lambda a, b: a * b,
+    lambda a, b: a / (2 + b * b),
+    lambda a, b: np.tanh(a) - b,
+    lambda a, b: np.exp(a / 4) * b,
+    lambda a, b: np.sin(a * b),
+    lambda a, b: np.log1p(a * a) ** 2,
+    lambda a, b: gd.special.sigmoid(a) * gd.special.erf(b),
+]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(JOINED), st.integers(1, 3), st.integers(1, 3)), max_size=4)
+)
+@settings(max_examples=30)
+def test_random_scalar_graphs_to_thirty_digits(steps: Any) -> None:
+    g = gd.Graph()
+    values = [g.parameter("a"), g.parameter("b"), g["a"] * g["b"]]
+    for function, i, j in steps:
+        values.append(function(values[-i], values[-j]))
+    g.output("J", values[-1] + values[0])
+    G = gd.gradient(g, of="J", disconnected="zero")
+    value, at = expression(g, "J", a=X, b=Y), {X: sympy.Rational(3, 7), Y: sympy.Rational(-5, 11)}
+    for name, symbol in (("a", X), ("b", Y)):
+        wanted = sympy.diff(value, symbol).subs(at).evalf(30)
+        found = expression(G, f"dJ/d{name}", a=X, b=Y).subs(at).evalf(30)
+        assert abs(wanted - found) <= abs(wanted) * sympy.Float("1e-25") + sympy.Float("1e-25")
 
 
 def test_a_derivative_is_in_terms_of_the_saved_value() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphdiff.ops import kernels
+from graphdiff.ops import OPS, kernels
+from graphdiff.ops.op import Op
+from tests.ops.table import ROWS
 
 EXTREMES = [-np.inf, -1e4, -800.0, -40.0, -1e-300, -0.0, 0.0, 5e-324, 30.0, 800.0, 1e4, np.inf]
 DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -71,6 +75,21 @@ def test_no_elements(name: str, dtype: str) -> None:
     found = kernel(x) if name in ("erf", "sigmoid") else kernel(x, axis=1)
     assert found.shape == ((0,) if name == "logsumexp" else (0, 3))
     assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.kernel], ids=lambda op: op.name)
+def test_a_kernel_stands_on_its_own(op: Op) -> None:
+    assert op.kernel is not None
+    assert op.kernel.__doc__
+    assert not op.kernel.__annotations__
+    alone: dict[str, Any] = {"np": np}
+    exec(inspect.getsource(op.kernel), alone)
+    copied = replace(op, kernel=alone[op.kernel.__name__])
+    row = next(row for row in ROWS if row.op == op.name)
+    values, params = row.draw(0), row.cases[0][1]
+    np.testing.assert_array_equal(
+        copied.evaluate(*values, **params), op.evaluate(*values, **params), strict=True
+    )
 
 
 FLOATS = st.floats(-1e3, 1e3, allow_nan=False)
