@@ -87,13 +87,15 @@ class Picture:
             svg = kind == "svg"
             look = replace(look, bold=svg, room=theme.MORE_ROOM if svg else theme.ROOM)
         dpi = _DPI if kind == "png" else None
+        columns = len(self.scene.columns) > 1 and look.direction in ("up", "down")
         try:
-            drawn = program.draw(dot_text(self.scene, look), kind, dpi)
+            drawn = program.draw(dot_text(self.scene, look), kind, dpi, columns)
         except DrawError:
             if look.crowded:
                 raise
             # The engines have faults in placing the labels of arrows: without them they succeed.
-            drawn = program.draw(dot_text(self.scene, replace(look, crowded=True)), kind, dpi)
+            look = replace(look, crowded=True)
+            drawn = program.draw(dot_text(self.scene, look), kind, dpi, columns)
         return tidy(drawn.decode()).encode() if kind == "svg" else drawn
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -12,9 +12,11 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
+from graphdiff.drawing.mirror import mirrored
 from graphdiff.errors import DrawError
 
 _SECONDS = 120
+_STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
 FORMATS = ("svg", "png", "pdf")
 _EMBEDDED = ("svg", "png")
 _INSTALL = "apt-get install graphviz, brew install graphviz or winget install graphviz"
@@ -30,20 +32,41 @@ class Engine:
     program: str
     embedded: bool
 
-    def draw(self, dot: str, kind: str, dpi: int | None = None) -> bytes:
-        """The picture of a DOT text, as ``"svg"``, ``"png"`` or ``"pdf"``.
+    def draw(self, dot: str, kind: str, dpi: int | None = None, columns: bool = False) -> bytes:
+        """The picture of a DOT text.
+
+        Parameters
+        ----------
+        dot
+            The text.
+        kind
+            ``"svg"``, ``"png"`` or ``"pdf"``.
+        dpi
+            Dots an inch, if not the program's own number.
+        columns
+            Whether the forward pass is to be on the left of a gradient.
 
         Raises
         ------
         DrawError
             If the program fails, or takes more than two minutes.
         """
-        command = [self.program, f"-T{kind}"]
-        if dpi is not None:
-            command.append(f"-Gdpi={dpi}")
+        format_ = [f"-T{kind}", *([] if dpi is None else [f"-Gdpi={dpi}"])]
+        if not columns:
+            return self._run(dot, format_)
+        both = self._run(dot, ["-Tdot", *format_])
+        end = both.index(_STARTS[kind])
+        other = mirrored(both[:end].decode())
+        return both[end:] if other is None else self._run(other, ["-Kneato", "-n2", *format_])
+
+    def _run(self, text: str, arguments: list[str]) -> bytes:
         try:
             run = subprocess.run(
-                command, input=dot.encode(), capture_output=True, check=False, timeout=_SECONDS
+                [self.program, *arguments],
+                input=text.encode(),
+                capture_output=True,
+                check=False,
+                timeout=_SECONDS,
             )
         except subprocess.TimeoutExpired:
             raise DrawError(

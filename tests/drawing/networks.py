@@ -89,3 +89,11 @@ def tangle(size: int, seed: int, width: int = 10) -> gd.Graph:
         ]
     g.output("J", sum(layer[1:], layer[0]))
     return gd.gradient(g, of="J", disconnected="zero")
+
+
+def descent() -> gd.Graph:
+    """A step of gradient descent on the XOR net: values after the gradient."""
+    G = xor()
+    for name in list(G.parameters):
+        G.output(f"new {name}", G[name] - 0.1 * G.outputs[f"dJ/d{name}"])
+    return G

@@ -18,7 +18,14 @@ from graphdiff.rewrite import DEFAULT
 from tests.drawing import networks
 from tests.drawing.layout import layout
 
-EVERY = (networks.xor, networks.chain, networks.layers, networks.softmax, networks.odd)
+EVERY = (
+    networks.xor,
+    networks.chain,
+    networks.layers,
+    networks.softmax,
+    networks.odd,
+    networks.descent,
+)
 NETWORKS = pytest.mark.parametrize("network", EVERY, ids=lambda network: network.__name__)
 NEAR = 4.0  # points; rows are ten times as far apart
 Network = Callable[[], gd.Graph]
@@ -321,6 +328,15 @@ def test_no_recursion_and_linear_time(tmp_path: Path) -> None:
     G = networks.chain(5000)
     text = draw(G, tmp_path / "long.dot", detail="ops").read_text()
     assert text.count("class=op") + text.count('class="op output"') > 10_000
+
+
+@pytest.mark.parametrize("detail", ["values", "ops"])
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_the_forward_pass_is_on_the_left_of_tangles(seed: int, detail: str, engine: str) -> None:
+    """The engines put it on the right here: the layout is mirrored, and is still sound."""
+    seen = layout(draw(networks.tangle(60 + 20 * seed, seed), detail=detail).svg)
+    assert seen.frames["cluster_0"].right <= seen.frames["cluster_1"].left
+    assert seen.overlapping() == []
 
 
 @pytest.mark.parametrize("seed", [0, 2])
