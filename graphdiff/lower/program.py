@@ -7,7 +7,7 @@ pictures are both made from this list, so they tell the same story.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,13 @@ from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Spec, dimension_names
 
+Step = tuple[str, str]  # "compute" or "free", and a node
+
 LIMIT = 66  # columns of an expression, beyond which a part of it becomes a value of its own
 ELLIPSIS = "…"  # stands for a part of a formula that is too long to be read
 _LONGEST = 200
 
+_BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
 
@@ -104,7 +107,8 @@ class Program:
     """All values of a graph in the order of their computation.
 
     ``arguments`` are the inputs and parameters, ``arrays`` the constants that are no numbers.
-    ``dimensions`` gives the variable of each named dimension.
+    ``steps`` says what is computed and freed, and when. ``dimensions`` gives the variable of each
+    named dimension.
     """
 
     graph: Graph
@@ -112,12 +116,15 @@ class Program:
     arguments: tuple[str, ...]
     arrays: tuple[str, ...]
     values: Mapping[str, Value]
+    steps: tuple[Step, ...]
     holder: Mapping[str, str]
     dimensions: Mapping[str, str]
     results: Mapping[str, Written]
 
 
-def program(graph: Graph, taken: Iterable[str] = ()) -> Program:
+def program(
+    graph: Graph, taken: Iterable[str] = (), schedule: Sequence[Step] | None = None
+) -> Program:
     """The values of a graph.
 
     Parameters
@@ -126,19 +133,24 @@ def program(graph: Graph, taken: Iterable[str] = ()) -> Program:
         What to write.
     taken
         Names that may not be used for variables.
+    schedule
+        The steps of a plan: what they compute gets a line, at each step that computes it, and
+        nothing else does. Without one every value is computed once, and none is freed.
 
     Notes
     -----
     Linear in nodes and edges.
     """
-    return _Writer(graph, taken).program()
+    return _Writer(graph, taken, schedule).program()
 
 
 class _Writer:
     """The state of one pass over a graph in topological order."""
 
-    def __init__(self, graph: Graph, taken: Iterable[str]) -> None:
+    def __init__(self, graph: Graph, taken: Iterable[str], schedule: Sequence[Step] | None) -> None:
         self.graph = graph
+        self.schedule = schedule
+        self.planned = {node for _, node in schedule or ()}
         self.nodes = dict(graph.dag.nodes)
         self.names = Names(graph, taken)
         self.outputs = set(graph.outputs_by_name.values())
@@ -163,14 +175,16 @@ class _Writer:
         for node in order:
             if node not in self.text:
                 self._write(node)
-        results = {name: self.text[node] for name, node in graph.outputs_by_name.items()}
+        results = {name: self._result(node) for name, node in graph.outputs_by_name.items()}
         values = self._values(order, {*arguments, *arrays})
+        steps = self.schedule or [("compute", node) for node in values]
         return Program(
             graph,
             names,
             tuple(arguments),
             tuple(arrays),
             values,
+            tuple(steps),
             _holders(values),
             dict(names.dimensions),
             results,
@@ -185,6 +199,8 @@ class _Writer:
         operands = self.graph.operands(node)
         written = self._expression(node, operands)
         while len(written.text) > LIMIT and (wide := self._widest(operands)) is not None:
+            if self.schedule is not None:
+                break
             self._keep(wide)
             written = self._expression(node, operands)
         self.text[node] = written
@@ -219,6 +235,8 @@ class _Writer:
     def _has_line(self, node: str) -> bool:
         """Whether a value gets a line of its own."""
         attributes = self.nodes[node]
+        if self.schedule is not None:
+            return node in self.planned
         if node in self.outputs:
             return True
         if attributes["op"] in ("constant", "size"):
@@ -234,13 +252,19 @@ class _Writer:
 
     def _keep(self, node: str) -> None:
         """Give a value a line, and a name by which the others refer to it."""
-        written = self.text[node]
-        if node in self.outputs and node in self.weak:
-            spec = self.graph.spec(node)
-            written = Written(f"np.{spec.dtype}({written.text})")
+        self.code[node] = self._result(node) if node in self.outputs else self.text[node]
+        if node in self.outputs:
             self.weak.discard(node)
-        self.code[node] = written
         self.text[node] = Written(self.names.variable(node))
+
+    def _result(self, node: str) -> Written:
+        """What is handed out for an output: never a bare number, or a view that is read-only."""
+        text = self.text[node]
+        if node in self.weak:
+            return Written(f"np.{self.graph.spec(node).dtype}({text.text})")
+        if node not in self.code and self.nodes[node]["op"] in _BORROWED:
+            return Written(f"np.array({text.text})")
+        return text
 
     # -- formulas and the list ---------------------------------------------------------------
 

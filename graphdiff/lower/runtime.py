@@ -14,6 +14,7 @@ from graphdiff.graph.dag import Graph, here, near
 from graphdiff.graph.files import write_whole
 from graphdiff.lower.source import Module
 from graphdiff.ops.spec import Spec, dimension_names, evaluate_dimension, shape_text
+from graphdiff.planning.schedule import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,14 @@ class Compiled:
         The graph that was given.
     generated
         The source and how to call it.
+    plan
+        What it stores and computes again, if it was compiled with a plan.
     """
 
     graph: Graph
     original: Graph
     generated: Module
+    plan: Plan | None
     _function: Callable[..., Any] = field(repr=False)
     _specs: Mapping[str, Spec] = field(repr=False)
     _defaults: Mapping[str, np.ndarray[Any, Any]] = field(repr=False)
@@ -61,6 +65,11 @@ class Compiled:
     def source(self) -> str:
         """The generated module; it imports NumPy only."""
         return self.generated.text
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The generated function itself: arrays by position, of the declared dtypes."""
+        return self._function
 
     def save(self, path: str | Path) -> None:
         """Write the source to a file, whole or not at all.

@@ -14,7 +14,7 @@ from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
 from graphdiff.lower.layout import WIDTH, wrap
 from graphdiff.lower.names import plain
-from graphdiff.lower.program import ELLIPSIS, Program, Value, formulas_over, program
+from graphdiff.lower.program import ELLIPSIS, Program, Step, Value, formulas_over, program
 from graphdiff.lower.selfcheck import check_lines
 from graphdiff.ops import OPS
 from graphdiff.ops.notation import shape_code
@@ -45,7 +45,9 @@ class Module:
         return _FUNCTIONS[1] if self.gradients else _FUNCTIONS[0]
 
 
-def module(graph: Graph, original: Graph, version: str) -> Module:
+def module(
+    graph: Graph, original: Graph, version: str, schedule: Sequence[Step] | None = None
+) -> Module:
     """The source of a graph.
 
     Parameters
@@ -56,12 +58,15 @@ def module(graph: Graph, original: Graph, version: str) -> Module:
         What it was before them: its digest is noted in the file.
     version
         The version of graphdiff, noted as well.
+    schedule
+        The steps of a plan; see `graphdiff.lower.program.program`.
     """
     if not graph.outputs_by_name:
         raise CompileError(
             f"{graph.name!r} has no output", hint='declare one: g.output("J", tensor)'
         )
-    return _Source(program(graph, (*_FUNCTIONS, *_KERNELS)), original, version).module()
+    written = program(graph, (*_FUNCTIONS, *_KERNELS), schedule)
+    return _Source(written, original, version).module()
 
 
 class _Source:
@@ -190,31 +195,46 @@ class _Source:
     def _forward(self) -> list[str]:
         outputs = [self.graph.outputs_by_name[name] for name in self.values]
         needed = self._needed(outputs)
-        values = [value for value in self.program.values.values() if value.node in needed]
+        steps = [step for step in self.program.steps if step[1] in needed]
+        if self.gradients:  # the plan, if there is one, is for the whole
+            steps = [("compute", node) for node in self.program.values if node in needed]
         returned = self._returned()
-        if len(outputs) == 1 and values and values[-1].node == outputs[0]:
-            returned = values.pop().code.text
+        if len(outputs) == 1 and steps and steps[-1] == ("compute", outputs[0]):
+            returned = self.program.values[steps.pop()[1]].code.text
         specs = ", ".join(
             f"{plain(name)}, {self.graph.spec(node)!r}"
             for name, node in zip(self.values, outputs, strict=True)
         )
         summary = f"Return {specs}." if len(outputs) == 1 else "Return a dict of the outputs."
-        body = [line for value in values for line in self._line(value, set())]
         return [
             *self._head("forward", summary),
-            *body,
+            *self._body(steps, sections=False),
             *wrap(f"    return {returned}"),
         ]
 
-    def _value_and_grad(self) -> list[str]:
-        body: list[str] = []
+    def _body(self, steps: Sequence[Step], *, sections: bool) -> list[str]:
+        """The statements of the steps; what is freed last is freed by returning."""
+        lines: list[str] = []
         mentioned: set[str] = set()
+        done: set[str] = set()
+        freed: list[str] = []
         phase = ""
-        for value in self.program.values.values():
-            if value.phase != phase and (not phase or value.phase == "gradient"):
-                body += [*([""] if phase else []), f"    # {value.phase}"]
+        for action, node in steps:
+            value = self.program.values[node]
+            if action == "free":
+                freed.append(value.name)
+                continue
+            if freed:
+                lines += wrap(f"    del {', '.join(freed)}")
+                freed = []
+            if sections and value.phase != phase and (not phase or value.phase == "gradient"):
+                lines += [*([""] if phase else []), f"    # {value.phase}"]
                 phase = value.phase
-            body += self._line(value, mentioned)
+            lines += self._line(value, mentioned, again=node in done)
+            done.add(node)
+        return lines
+
+    def _value_and_grad(self) -> list[str]:
         pairs = ", ".join(
             f"{_quoted(key)}: {self._result(name)}" for name, key in self.gradients.items()
         )
@@ -225,16 +245,12 @@ class _Source:
             summary = f"Return {what} and a dict of the derivatives."
         return [
             *self._head("value_and_grad", summary),
-            *body,
+            *self._body(self.program.steps, sections=True),
             *wrap(f"    return {self._returned()}, {{{pairs}}}"),
         ]
 
     def _result(self, output: str) -> str:
-        """What is returned for an output: never the caller's own array or a read-only view."""
-        node = self.graph.outputs_by_name[output]
-        op, text = self.graph.dag.nodes[node]["op"], self.program.results[output].text
-        alias = op in ("input", "parameter", "broadcast_to") or node in self.program.arrays
-        return f"np.array({text})" if alias else text
+        return self.program.results[output].text
 
     def _returned(self) -> str:
         if len(self.values) == 1:
@@ -252,12 +268,12 @@ class _Source:
             *([""] if checks else []),
         ]
 
-    def _line(self, value: Value, mentioned: set[str]) -> list[str]:
+    def _line(self, value: Value, mentioned: set[str], *, again: bool) -> list[str]:
         statement = f"    {value.name} = {value.code.text}"
         comments = []
         if value.spec.ndim:
             comments.append(shape_text(value.spec.shape))
-        about = self._about(value, mentioned)
+        about = "recomputed" if again else self._about(value, mentioned)
         if about:
             comments.append(about)
         while comments:

@@ -108,10 +108,11 @@ def dimension_code(value: Dimension) -> Written:
     """A dimension as a Python expression over the names of dimensions."""
     if isinstance(value, int):
         return Written(str(value), ATOM if value >= 0 else UNARY)
-    text = re.sub(r"\bM(in|ax)\(", r"m\1(", value)
-    if text.isidentifier():
-        return Written(text)
-    match ast.parse(text, mode="eval").body:
+    if value.isidentifier():
+        return Written(value)
+    tree = ast.parse(re.sub(r"\bM(in|ax)\(", r"m\1(", value), mode="eval").body
+    text = ast.unparse(tree).replace(" ** ", "**")
+    match tree:
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             return Written(text, ADD)
         case ast.BinOp(op=ast.Mult() | ast.FloorDiv()):

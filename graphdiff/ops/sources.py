@@ -21,7 +21,7 @@ def _size_code(site: Site) -> Written:
 
 def _size_formula(site: Site) -> Written:
     written = dimension_code(dimension(site.params["dimension"]))
-    return Written(written.text.replace("*", " "), written.binds)
+    return Written(written.text.replace(" * ", " "), written.binds)
 
 
 def _constant_code(site: Site) -> Written:

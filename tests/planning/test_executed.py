@@ -15,7 +15,7 @@ import graphdiff as gd
 from graphdiff.planning.cost import weigh
 from graphdiff.rewrite import DEFAULT
 
-SIZES = {"t": 1024, "n": 16}  # a value of (t, n) takes 128 KiB
+SIZES = {"t": 4096, "n": 16}  # a value of (t, n) takes 512 KiB
 
 
 def tanh_net(layers: int = 6) -> gd.Graph:
