@@ -12,34 +12,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
 
 import networkx as nx
 import numpy as np
 
-from graphdiff.errors import GraphdiffError, GraphError, ShapeError, calling_line
+from graphdiff.errors import GraphdiffError, GraphError, calling_line
 from graphdiff.errors import here as here
 from graphdiff.errors import near as near
+from graphdiff.graph.nodes import Source, infer, place_of, source_spec
 from graphdiff.graph.order import fill, in_order_of_declaration, topological_order
-from graphdiff.graph.origin import assigned_name
 from graphdiff.graph.tensor import Tensor
-from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
+from graphdiff.graph.values import frozen_array, is_weak, weak_dtype
 from graphdiff.ops import find
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Dim, Spec, dtype_of, shape_of
+from graphdiff.ops.spec import Dim, Spec, dtype_of
 
 SOURCES = ("input", "parameter", "constant", "size")
-
-
-class Source(NamedTuple):
-    """A node without operands that is not in the graph yet."""
-
-    op: str
-    params: Mapping[str, Any]
-    spec: Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +66,20 @@ class Report:
                 f"for {self.path_edges} edges on a path"
             )
         return text
+
+
+class OtherGraphError(GraphError):
+    """A tensor met one of another graph.
+
+    ``outer`` is the graph around the one that was being traced, if that is the other graph.
+    """
+
+    def __init__(self, graph: Graph, tensor: Any) -> None:
+        super().__init__(
+            "a tensor of another graph", expected=f"tensors of {graph.name!r}", got=repr(tensor)
+        )
+        self.graphs: tuple[Graph, Graph] = graph, tensor.graph
+        self.outer: Graph | None = None
 
 
 class Graph:
@@ -431,7 +436,7 @@ class Graph:
         if marks is not None:
             attributes.update(marks)
         else:
-            attributes.update(_place(calling_line()))
+            attributes.update(place_of(calling_line()))
             nodes = self.dag.nodes
             if any(nodes[source]["phase"] != "forward" for source in operands):
                 attributes["phase"] = "gradient"
@@ -471,9 +476,7 @@ class Graph:
         if graph is self:
             return str(value.name)  # type: ignore[attr-defined]  # a Tensor
         if graph is not None:
-            raise GraphError(
-                "a tensor of another graph", expected=f"tensors of {self.name!r}", got=repr(value)
-            )
+            raise OtherGraphError(self, value)
         if not is_weak(value):
             array = frozen_array(value)
             return Source("constant", {"value": array}, Spec(array.shape, array.dtype))
@@ -520,64 +523,11 @@ class Graph:
         }
 
 
-@lru_cache(maxsize=4096)
-def _place(line: tuple[str, int] | None) -> dict[str, str]:
-    """What a line of the user's code tells of a node that is declared there."""
-    if line is None:
-        return {}
-    place = {"origin": f"{line[0]}:{line[1]}"}
-    local = assigned_name(*line)
-    return place if local is None else {**place, "local": local}
-
-
 def _operands_of(operands: object, op: Op) -> tuple[object, ...]:
     """What was given as the operands of an op, as a tuple."""
     if isinstance(operands, Iterable) and not hasattr(operands, "graph"):
         return tuple(operands)
     raise GraphError("the operands are not in a list", op=op.name, got=repr(operands))
-
-
-def source_spec(shape: object, dtype: object, value: object) -> tuple[dict[str, Any], Spec]:
-    """The parameters and the spec of a declared input or parameter.
-
-    Raises
-    ------
-    ShapeError, DTypeError
-        If the shape or the dtype is none, or the value does not fit them.
-    """
-    if value is None:
-        dtype = dtype_of("float64" if dtype is None else dtype)
-        return {}, Spec(shape_of(() if shape is None else shape), dtype)
-    array = frozen_array(value, dtype)
-    spec = Spec(array.shape if shape is None else shape_of(shape), array.dtype)
-    if not fits(array.shape, spec.shape):
-        raise ShapeError(
-            "the value does not fit the declared shape", expected=repr(spec), got=str(array.shape)
-        )
-    return {"value": array}, spec
-
-
-def infer(
-    op: Op,
-    specs: tuple[Spec, ...],
-    given: Mapping[str, Any],
-    operands: Sequence[str | Source],
-    node: str | None = None,
-) -> tuple[dict[str, Any], Spec]:
-    """The parameters and the spec of an op's result; errors name the operands and the place."""
-    try:
-        params = op.complete(given, specs)
-        return params, op.infer(*specs, **params) if params else _infer_plain(op, specs)
-    except GraphdiffError as error:
-        names = (operand if isinstance(operand, str) else operand.op for operand in operands)
-        among = ", ".join(f"{n}: {s!r}" for n, s in zip(names, specs, strict=True))
-        error.got = f"{error.got} (operands {among})" if error.got else f"operands {among}"
-        raise error.at(node, op.name, None) from None
-
-
-@lru_cache(maxsize=8192)
-def _infer_plain(op: Op, specs: tuple[Spec, ...]) -> Spec:
-    return op.infer(*specs)
 
 
 def _dtype(value: object) -> np.dtype[Any]:

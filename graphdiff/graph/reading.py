@@ -12,7 +12,8 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError, here
 from graphdiff.graph.allocation import collection_paused
-from graphdiff.graph.dag import SOURCES, Graph, infer, source_spec
+from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.graph.nodes import infer, source_spec
 from graphdiff.graph.order import topological_order
 from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
 from graphdiff.ops import OPS, find

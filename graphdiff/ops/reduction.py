@@ -10,7 +10,7 @@ from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ops import kernels
 from graphdiff.ops.notation import MULTIPLY, POWER, Form, Site, Written, call, subscript
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Spec, normal_axes, product
+from graphdiff.ops.spec import Shape, Spec, normal_axes, product
 
 Axis = int | tuple[int, ...] | None
 
@@ -27,31 +27,28 @@ def _normal(x: Spec, axis: Any, keepdims: Any) -> dict[str, Any]:
     return {"axis": _normal_axis(axis, x.ndim), "keepdims": bool(keepdims)}
 
 
-def reduced_shape(x: Spec, axis: Axis, keepdims: bool) -> Spec:
-    """The spec of a reduction that keeps the dtype."""
+def _shape(x: Spec, axis: Axis, keepdims: bool) -> Shape:
     axes = normal_axes(axis, x.ndim)
     if keepdims:
-        shape = tuple(1 if i in axes else part for i, part in enumerate(x.shape))
-    else:
-        shape = tuple(part for i, part in enumerate(x.shape) if i not in axes)
-    return Spec(shape, x.dtype)
+        return tuple(1 if i in axes else part for i, part in enumerate(x.shape))
+    return tuple(part for i, part in enumerate(x.shape) if i not in axes)
 
 
 def _infer_sum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
-    shape = reduced_shape(x, axis, keepdims).shape
-    return Spec(shape, np.dtype("int64") if x.dtype.kind == "b" else x.dtype)
+    dtype = np.dtype("int64") if x.dtype.kind == "b" else x.dtype
+    return Spec(_shape(x, axis, keepdims), dtype)
 
 
 def _infer_mean(x: Spec, axis: Axis, keepdims: bool) -> Spec:
-    shape = reduced_shape(x, axis, keepdims).shape
-    return Spec(shape, x.dtype if x.is_float else np.dtype("float64"))
+    dtype = x.dtype if x.is_float else np.dtype("float64")
+    return Spec(_shape(x, axis, keepdims), dtype)
 
 
 def _infer_extremum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
     for i in normal_axes(axis, x.ndim):
         if x.shape[i] == 0:
             raise ShapeError("the largest of no elements does not exist", got=str(x))
-    return reduced_shape(x, axis, keepdims)
+    return Spec(_shape(x, axis, keepdims), x.dtype)
 
 
 def _infer_float(x: Spec, axis: Axis, keepdims: bool) -> Spec:
@@ -60,23 +57,23 @@ def _infer_float(x: Spec, axis: Axis, keepdims: bool) -> Spec:
     return _infer_extremum(x, axis, keepdims)
 
 
-def expand(reduced: Any, axis: Axis, keepdims: bool) -> Any:
+def _expand(reduced: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced value with its axes back, of length 1; a scalar needs none."""
     if keepdims or axis is None or reduced.ndim == 0:
         return reduced
     return np.expand_dims(reduced, axis)
 
 
-def counted(x: Any, axis: Axis) -> Any:
+def _count(x: Any, axis: Axis) -> Any:
     """How many elements a reduction takes together."""
     return product(x.shape[i] for i in normal_axes(axis, x.ndim))
 
 
 def _extremum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Those that attain the extremum share the cotangent equally."""
-    attained = (x == expand(y, axis, keepdims)).astype(x.dtype)
+    attained = (x == _expand(y, axis, keepdims)).astype(x.dtype)
     share = attained / np.sum(attained, axis=axis, keepdims=True)
-    return expand(g, axis, keepdims) * share
+    return _expand(g, axis, keepdims) * share
 
 
 def _big(symbol: str) -> Form:
@@ -106,7 +103,7 @@ sum_ = Op(
     "sum",
     _infer_sum,
     ("x",),
-    vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims),),
+    vjp=(lambda g, y, x, axis, keepdims: _expand(g, axis, keepdims),),
     params=_AXES,
     normal=_normal,
     numpy=call("np.sum", "axis", "keepdims"),
@@ -118,7 +115,7 @@ mean = Op(
     "mean",
     _infer_mean,
     ("x",),
-    vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims) / counted(x, axis),),
+    vjp=(lambda g, y, x, axis, keepdims: _expand(g, axis, keepdims) / _count(x, axis),),
     params=_AXES,
     normal=_normal,
     numpy=call("np.mean", "axis", "keepdims"),
@@ -153,7 +150,7 @@ min_ = Op(
 
 
 def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return expand(g, axis, keepdims) * np.exp(x - expand(y, axis, keepdims))
+    return _expand(g, axis, keepdims) * np.exp(x - _expand(y, axis, keepdims))
 
 
 def _softmax_vjp(g: Any, y: Any, x: Any, axis: Axis) -> Any:

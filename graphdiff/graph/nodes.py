@@ -1,0 +1,74 @@
+"""What is worked out of a node before it is added: its parameters, its spec, its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from graphdiff.errors import GraphdiffError, ShapeError
+from graphdiff.graph.origin import assigned_name
+from graphdiff.graph.values import fits, frozen_array
+from graphdiff.ops.op import Op
+from graphdiff.ops.spec import Spec, dtype_of, shape_of
+
+
+class Source(NamedTuple):
+    """A node without operands that is not in the graph yet."""
+
+    op: str
+    params: Mapping[str, Any]
+    spec: Spec
+
+
+@lru_cache(maxsize=4096)
+def place_of(line: tuple[str, int] | None) -> dict[str, str]:
+    """What a line of the user's code tells of a node that is declared there."""
+    if line is None:
+        return {}
+    place = {"origin": f"{line[0]}:{line[1]}"}
+    local = assigned_name(*line)
+    return place if local is None else {**place, "local": local}
+
+
+def source_spec(shape: object, dtype: object, value: object) -> tuple[dict[str, Any], Spec]:
+    """The parameters and the spec of a declared input or parameter.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the shape or the dtype is none, or the value does not fit them.
+    """
+    if value is None:
+        dtype = dtype_of("float64" if dtype is None else dtype)
+        return {}, Spec(shape_of(() if shape is None else shape), dtype)
+    array = frozen_array(value, dtype)
+    spec = Spec(array.shape if shape is None else shape_of(shape), array.dtype)
+    if not fits(array.shape, spec.shape):
+        raise ShapeError(
+            "the value does not fit the declared shape", expected=repr(spec), got=str(array.shape)
+        )
+    return {"value": array}, spec
+
+
+def infer(
+    op: Op,
+    specs: tuple[Spec, ...],
+    given: Mapping[str, Any],
+    operands: Sequence[str | Source],
+    node: str | None = None,
+) -> tuple[dict[str, Any], Spec]:
+    """The parameters and the spec of an op's result; errors name the operands and the place."""
+    try:
+        params = op.complete(given, specs)
+        return params, op.infer(*specs, **params) if params else _infer_plain(op, specs)
+    except GraphdiffError as error:
+        names = (operand if isinstance(operand, str) else operand.op for operand in operands)
+        among = ", ".join(f"{n}: {s!r}" for n, s in zip(names, specs, strict=True))
+        error.got = f"{error.got} (operands {among})" if error.got else f"operands {among}"
+        raise error.at(node, op.name, None) from None
+
+
+@lru_cache(maxsize=8192)
+def _infer_plain(op: Op, specs: tuple[Spec, ...]) -> Spec:
+    return op.infer(*specs)
