@@ -222,6 +222,8 @@ ROWS = (
             (((0, 2), (3, 2)), {"axis": 0}),
         ],
     ),
+    unary("identity", lambda x: x),
+    unary("stop_gradient", jax.lax.stop_gradient),
     Row(
         "slice",
         _sliced,

@@ -55,6 +55,7 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
         (lambda x: np.where(x > 0, np.log(x), x), ([-1, 0, 2],), [[1, 1, 0.5]]),
         (lambda x: np.where(x == 0, 1, np.sin(x) / x), ([0],), [[0]]),
     ],
+    "stop_gradient": [(lambda x: x * OPS["stop_gradient"](x), ([2, 3],), [[2, 3]])],
     "max": [
         (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),
         (lambda x: np.max(x, axis=0), ([[1, 5], [1, 2]],), [[[0.5, 1], [0.5, 0]]]),
