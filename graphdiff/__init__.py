@@ -7,7 +7,7 @@ made in reverse mode; both are lowered to plain NumPy source, run, and drawn wit
 from graphdiff import special
 from graphdiff.autodiff.paths import Expression, expression
 from graphdiff.autodiff.reverse import gradient
-from graphdiff.compiler import compile
+from graphdiff.compiler import compile, plan
 from graphdiff.drawing import Picture, draw
 from graphdiff.errors import (
     ArgumentError,
@@ -18,13 +18,17 @@ from graphdiff.errors import (
     GradientError,
     GraphdiffError,
     GraphError,
+    PlanError,
     ShapeError,
 )
+from graphdiff.functional import grad, jit, stop_gradient, value_and_grad
 from graphdiff.graph.dag import Graph, Report
 from graphdiff.graph.files import load
 from graphdiff.graph.tensor import Tensor
+from graphdiff.graph.trace import trace
 from graphdiff.lower.runtime import Compiled
 from graphdiff.ops.spec import Dim, Spec
+from graphdiff.planning.schedule import Plan
 from graphdiff.version import VERSION
 
 __version__ = VERSION
@@ -43,6 +47,8 @@ __all__ = [
     "GraphError",
     "GraphdiffError",
     "Picture",
+    "Plan",
+    "PlanError",
     "Report",
     "ShapeError",
     "Spec",
@@ -50,7 +56,13 @@ __all__ = [
     "compile",
     "draw",
     "expression",
+    "grad",
     "gradient",
+    "jit",
     "load",
+    "plan",
     "special",
+    "stop_gradient",
+    "trace",
+    "value_and_grad",
 ]

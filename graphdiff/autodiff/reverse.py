@@ -12,7 +12,7 @@ branch that was not taken (see `graphdiff.ops.op.Masked`).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ import numpy as np
 from graphdiff.errors import GradientError, GraphError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.dag import Graph, here
+from graphdiff.graph.order import order_among
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.op import Masked, Op
 from graphdiff.ops.spec import Dimension, Shape, product
@@ -105,8 +106,11 @@ def gradient(
     if root_name not in graph.outputs_by_name:
         graph.output(root_name, graph[root])
         root = graph[root_name].name
-    sweep = _Sweep(graph, root, root_name, _active(graph, root, set(targets.values())))
-    sweep.run()
+    sweep = _Sweep(graph, root_name, _active(graph, {root}, set(targets.values())))
+    if sweep.active:
+        with sweep.marking(root):
+            one = graph.constant(1.0, dtype=graph.spec(root).dtype)
+        sweep.run([(root, one)])
     for name, node in targets.items():
         _add_output(sweep, name, node, disconnected)
     graph.dag.graph["sweeps"] = {
@@ -114,6 +118,51 @@ def gradient(
         root_name: {"edges": sweep.path_edges(), "products": sweep.products},
     }
     return graph
+
+
+def pull_back(
+    seeds: Sequence[tuple[Tensor, Tensor]],
+    wrt: Sequence[Tensor],
+    name: str,
+    linear: bool = False,
+) -> list[Tensor | None]:
+    """Add to a graph the cotangents of some of its values, given those of others.
+
+    Parameters
+    ----------
+    seeds
+        Values, all of one graph, each with its cotangent.
+    wrt
+        The values to find the cotangents of.
+    name
+        What the new nodes' attribute ``seed`` says.
+    linear
+        Whether the cotangents found shall be differentiated by those given. The mask of a branch
+        that was not taken is then kept, and no zero is looked for in a cotangent.
+
+    Returns
+    -------
+    list
+        For each of ``wrt`` its cotangent, None where it is zero.
+
+    Notes
+    -----
+    Cost: linear in what depends on ``wrt``, however large the rest of the graph is.
+    """
+    graph = wrt[0].graph
+    targets = [tensor.name for tensor in wrt]
+    active = _active(graph, {value.name for value, _ in seeds}, set(targets))
+    sweep = _Sweep(graph, name, active, linear)
+    sweep.run([(value.name, cotangent) for value, cotangent in seeds])
+    found: list[Tensor | None] = []
+    for node in targets:
+        cotangent = sweep.table.get(node)
+        if cotangent is None:
+            found.append(None)
+            continue
+        with sweep.marking(node):
+            found.append(broadcast_to(cotangent.settled().value, graph.spec(node).shape))
+    return found
 
 
 def _root(g: Graph, of: str | Tensor) -> tuple[str, str]:
@@ -183,10 +232,18 @@ def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bo
     return floats and op.rule(position) is not None
 
 
-def _active(graph: Graph, root: str, targets: set[str]) -> dict[str, tuple[int, ...]]:
-    """The nodes between the targets and the root, each with the positions of its path edges."""
+def _active(graph: Graph, roots: set[str], targets: set[str]) -> dict[str, tuple[int, ...]]:
+    """The nodes between the targets and the roots, in order, with the positions of path edges."""
+    succ = graph.dag._succ
+    below = set(targets)
+    stack = list(targets)
+    while stack:
+        for user in succ[stack.pop()]:
+            if user not in below:
+                below.add(user)
+                stack.append(user)
+    order = order_among(graph.dag, below)
     reached: dict[str, tuple[int, ...]] = {}
-    order = graph.order()
     for node in order:
         operands = graph.operands(node)
         along = [i for i, operand in enumerate(operands) if operand in reached]
@@ -195,7 +252,7 @@ def _active(graph: Graph, root: str, targets: set[str]) -> dict[str, tuple[int, 
             along = [i for i in along if _carries(graph, op, i, operands[i], node)]
         if along or node in targets:
             reached[node] = tuple(along)
-    needed = {root} & reached.keys()
+    needed = roots & reached.keys()
     for node in reversed(order):
         if node in needed:
             operands = graph.operands(node)
@@ -204,15 +261,19 @@ def _active(graph: Graph, root: str, targets: set[str]) -> dict[str, tuple[int, 
 
 
 class _Sweep:
-    """The walk from the root to the leaves, with the table of cotangents."""
+    """The walk from the roots to the leaves, with the table of cotangents."""
 
     def __init__(
-        self, graph: Graph, root: str, seed: str, active: dict[str, tuple[int, ...]]
+        self,
+        graph: Graph,
+        seed: str,
+        active: dict[str, tuple[int, ...]],
+        linear: bool = False,
     ) -> None:
         self.graph = graph
-        self.root = root
         self.seed = seed
         self.active = active
+        self.linear = linear
         self.products = 0
         self.contributions: dict[str, list[Cotangent]] = {}
         self.table: dict[str, Cotangent] = {}
@@ -220,15 +281,12 @@ class _Sweep:
     def path_edges(self) -> int:
         return sum(map(len, self.active.values()))
 
-    def run(self) -> None:
-        graph = self.graph
-        if not self.active:
-            return
-        with self.marking(self.root):
-            one = graph.constant(1.0, dtype=graph.spec(self.root).dtype)
-        self.contributions[self.root] = [Cotangent(one)]
-        for node in reversed(graph.order()):
-            if node in self.active and node in self.contributions:
+    def run(self, seeds: Iterable[tuple[str, Tensor]]) -> None:
+        for root, given in seeds:
+            if root in self.active:
+                self.contributions.setdefault(root, []).append(Cotangent(given))
+        for node in reversed(self.active):
+            if node in self.contributions:
                 with self.marking(node):
                     cotangent = self.accumulate(node)
                     self.table[node] = cotangent
@@ -261,6 +319,8 @@ class _Sweep:
 
     def attribute(self, value: Tensor, node: str) -> None:
         attributes = self.graph.dag.nodes[value.name]
+        if attributes["phase"] == "forward":  # a cotangent that was given
+            return
         attributes["of"] = (*attributes.get("of", ()), node)
 
     def pull_back(self, node: str, cotangent: Cotangent) -> None:
@@ -279,31 +339,31 @@ class _Sweep:
             assert rule is not None  # the edge would not be on a path
             self.products += 1
             made = rule(cotangent.value, out, *operands, **params)
-            part = _contribution(op, cotangent, made, operands[position], out.shape)
+            part = self.contribution(op, cotangent, made, operands[position], out.shape)
             if part is not None:
                 self.contributions.setdefault(names[position], []).append(part)
 
-
-def _contribution(
-    op: Op, cotangent: Cotangent, made: Any, operand: Tensor, shape: Shape
-) -> Cotangent | None:
-    """What a rule returned, as a contribution to its operand; None where it is zero."""
-    mask = cotangent.mask
-    if isinstance(made, Masked):
-        mask = made.mask if mask is None else np.logical_and(mask, made.mask)
-        made = made.value
-    if not isinstance(made, Tensor):  # a literal zero
-        return None
-    if mask is None and cotangent.branched and op.singular and made is not cotangent.value:
-        made = numpy_api.where(cotangent.value == 0, 0.0, made)
-    part = Cotangent(made, mask, cotangent.branched)
-    full = shape if op.elementwise else made.shape
-    if full != operand.shape:
-        part = part.settled()
-        part = replace(part, value=undo_broadcast(part.value, full, operand.shape))
-    if part.value.dtype != operand.dtype:
-        part = replace(part, value=part.value.astype(operand.dtype))
-    return part
+    def contribution(
+        self, op: Op, cotangent: Cotangent, made: Any, operand: Tensor, shape: Shape
+    ) -> Cotangent | None:
+        """What a rule returned, as a contribution to its operand; None where it is zero."""
+        mask = cotangent.mask
+        if isinstance(made, Masked):
+            mask = made.mask if mask is None else np.logical_and(mask, made.mask)
+            made = made.value
+        if not isinstance(made, Tensor):  # a literal zero
+            return None
+        guarded = cotangent.branched and op.singular and not self.linear
+        if mask is None and guarded and made.name != cotangent.value.name:
+            made = numpy_api.where(cotangent.value == 0, 0.0, made)
+        part = Cotangent(made, mask, cotangent.branched)
+        full = shape if op.elementwise else made.shape
+        if full != operand.shape:
+            part = part.settled()
+            part = replace(part, value=undo_broadcast(part.value, full, operand.shape))
+        if part.value.dtype != operand.dtype:
+            part = replace(part, value=part.value.astype(operand.dtype))
+        return part
 
 
 def broadcast_to(value: Tensor, shape: Shape) -> Tensor:
@@ -347,7 +407,7 @@ def _add_output(sweep: _Sweep, name: str, node: str, disconnected: str) -> None:
         if found is not None:
             cotangent = found.settled()
             value = broadcast_to(cotangent.value, spec.shape)
-            if value is not found.value:
+            if value.name != found.value.name:
                 sweep.attribute(value, node)
         else:
             if node not in sweep.active:

@@ -79,6 +79,17 @@ def topological_order(dag: nx.DiGraph) -> list[Any]:
     return order
 
 
+def order_among(dag: nx.DiGraph, chosen: set[Any]) -> list[Any]:
+    """Some of the nodes in topological order. Cost: theirs alone, if they stand as declared."""
+    nodes, pred = in_order_of_declaration(dag, chosen), dag._pred
+    done: set[Any] = set()
+    for node in nodes:
+        if any(operand in chosen and operand not in done for operand in pred[node]):
+            return [node for node in topological_order(dag) if node in chosen]
+        done.add(node)
+    return nodes
+
+
 def _operands_first(dag: nx.DiGraph, node: Any) -> Iterator[Any]:
     """The operands of a node in the order of declaration, however its edges were added."""
     operands = dag.pred[node]

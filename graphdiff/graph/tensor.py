@@ -197,6 +197,14 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     def __index__(self) -> NoReturn:
         self._not_known("an index")
 
+    def item(self) -> NoReturn:
+        """Refused: there is no value yet."""
+        self._not_known("a number")
+
+    def tolist(self) -> NoReturn:
+        """Refused: there are no values yet."""
+        self._not_known("a list")
+
     def _not_known(self, what: str, hint: str = "compile the graph and call it") -> NoReturn:
         raise GraphError(
             f"a value of a graph is not known yet, so it cannot become {what}",

@@ -114,8 +114,12 @@ class Names:
             return node
         of = self.gradient_of(node)
         if of is not None:
-            return f"∂{_part(attributes['seed'])}/∂{_part(self.label(of))}"
-        return self.variable(node)
+            by = self.nodes[of]  # in the gradient of a gradient it may be one itself
+            label = self.variable if by["phase"] == "gradient" and not by["named"] else self.label
+            return f"∂{_part(attributes['seed'])}/∂{_part(label(of))}"
+        variable, scope = self.variable(node), attributes["scope"]
+        inner = variable.removeprefix(f"{identifier(scope)}_")
+        return f"{scope}/{inner}" if scope and inner != variable else variable
 
     def gradient_of(self, node: str) -> str | None:
         """The value whose cotangent a node is: of several the one that the user named."""

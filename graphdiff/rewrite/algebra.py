@@ -262,7 +262,7 @@ def transpose_product(t: Tensor, x: Tensor) -> Tensor | None:
 
 
 def same_shape(t: Tensor, x: Tensor) -> Tensor | None:
-    """A reshape, broadcast, squeeze or cast that changes nothing is dropped."""
+    """A reshape, broadcast, squeeze, cast or copy that changes nothing is dropped."""
     return _fits(x, t)
 
 
@@ -292,6 +292,7 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
     "broadcast_to": (same_shape, reshape_twice),
     "expand_dims": (reshape_twice,),
     "squeeze": (same_shape, reshape_twice),
+    "identity": (same_shape,),
     "astype": (same_shape,),
 }
 

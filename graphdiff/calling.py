@@ -1,0 +1,230 @@
+"""Functions that are traced at their first call: one compiled graph for each form of arguments."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optree
+
+from graphdiff.compiler import compile
+from graphdiff.errors import GraphError, here
+from graphdiff.graph.dag import Graph, OtherGraphError
+from graphdiff.graph.nest import Structure, flatten, unflatten
+from graphdiff.graph.tensor import Tensor
+from graphdiff.graph.trace import Trace
+from graphdiff.lower.runtime import Compiled
+
+Build = Callable[[Sequence[Any], Mapping[str, Any]], Trace]
+Inline = Callable[[Graph, Sequence[Any], Mapping[str, Any]], Any]
+
+# What is checked of a leaf at each call: its type; an array's shape, or the value of a leaf that is
+# a part of the function; an array's dtype.
+Form = tuple[type, Any, Any]
+
+_MOST = 256  # forms that a function remembers
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A leaf of a result that is a part of the function, such as a string in a gradient."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A compiled graph, and how arguments of one form are handed to it.
+
+    ``positions`` and ``conversions`` say which leaves are inputs, and what is called on them first;
+    both are None where every leaf is handed over as it is.
+    """
+
+    trace: Trace
+    compiled: Compiled
+    function: Callable[..., Any]
+    spec: Any
+    plain: bool
+    forms: tuple[Form, ...]
+    conversions: tuple[tuple[int, Callable[[Any], Any] | None], ...] | None
+    fetch: Callable[[Any], Any]
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        """The nested result for the leaves of arguments, which are of the right form."""
+        if self.conversions is not None:
+            leaves = [leaves[i] if to is None else to(leaves[i]) for i, to in self.conversions]
+        return self.fetch(self.function(*leaves))
+
+
+class Function:
+    """A function of arrays made of another one; it is traced once for each form of arguments.
+
+    What its arguments are (nesting, shapes, dtypes, the values of ints and strings) decides which
+    compiled graph runs. Called with tensors, it adds to their graph.
+
+    Parameters
+    ----------
+    f
+        The function that it is made of.
+    build
+        ``(args, kwargs) -> Trace``: the graph for arguments like these.
+    inline
+        ``(graph, args, kwargs) -> result``: the same for tensors of a graph.
+    """
+
+    def __init__(self, f: Callable[..., Any], build: Build, inline: Inline, verb: str) -> None:
+        functools.update_wrapper(self, f)
+        self._build = build
+        self._inline = inline
+        self._verb = verb
+        self._entries: dict[Any, Entry] = {}
+        self._last: Entry | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self._verb} of {getattr(self, '__name__', 'a function')}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The result: at once for arguments of the last call's form, else found or made anew."""
+        last = self._last
+        if last is not None:
+            if last.plain and not kwargs:
+                leaves: Sequence[Any] = args
+            else:
+                leaves, spec = optree.tree_flatten((args, kwargs))  # type: ignore[arg-type]
+                if spec != last.spec:
+                    return self._call(args, kwargs)
+            if len(leaves) == len(last.forms):
+                for leaf, (cls, form, dtype) in zip(leaves, last.forms):  # noqa: B905  # speed
+                    kind = type(leaf)
+                    if kind is not cls:
+                        break
+                    if kind is np.ndarray:
+                        if leaf.shape != form or leaf.dtype is not dtype:
+                            break
+                    elif form is not None and form != leaf:
+                        break
+                else:
+                    return last(leaves)
+        return self._call(args, kwargs)
+
+    def graph(self, *args: Any, **kwargs: Any) -> Graph:
+        """The graph that is built for arguments like these; specs serve as well."""
+        return self._built(args, kwargs).trace.graph
+
+    def source(self, *args: Any, **kwargs: Any) -> str:
+        """The NumPy source that runs for arguments like these; specs serve as well."""
+        return self._built(args, kwargs).compiled.source
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        leaves, _ = flatten((args, kwargs))
+        for leaf in leaves:
+            if isinstance(leaf, Tensor):
+                return self._inline(leaf.graph, args, kwargs)
+        try:
+            entry = self._built(args, kwargs)
+        except OtherGraphError as error:
+            if error.outer is None:
+                raise
+            return self._inline(error.outer, args, kwargs)
+        self._last = entry
+        return entry(leaves)
+
+    def _built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry:
+        leaves, structure = flatten((args, kwargs))
+        forms = tuple(map(form_of, leaves))
+        key = structure, forms
+        try:
+            entry = self._entries.get(key)
+        except TypeError:
+            raise GraphError(
+                "an argument is neither an array nor can it be told apart from others",
+                origin=here(), got=", ".join(type(leaf).__name__ for leaf in leaves),
+                hint="pass arrays and numbers, nested in dicts, lists, tuples and dataclasses",
+            ) from None  # fmt: skip
+        if entry is None:
+            entry = _entry(self._build(args, kwargs), leaves, structure, forms)
+            if len(self._entries) >= _MOST:
+                self._entries.pop(next(iter(self._entries)), None)
+            entry = self._entries.setdefault(key, entry)
+        return entry
+
+
+def form_of(leaf: Any) -> Form:
+    """What of a leaf decides which graph it is handed to."""
+    cls = type(leaf)
+    if isinstance(leaf, np.ndarray):
+        return cls, leaf.shape, leaf.dtype
+    return cls, None if isinstance(leaf, (np.generic, float)) else leaf, None
+
+
+def _entry(
+    trace: Trace, leaves: Sequence[Any], structure: Structure, forms: tuple[Form, ...]
+) -> Entry:
+    shown = {name for name in trace.outputs if isinstance(name, str)}
+    graph = trace.graph
+    if shown != graph.outputs_by_name.keys():
+        graph = only(graph, shown)
+    compiled = compile(graph)
+    conversions = tuple(
+        (i, _conversion(leaf, trace.graph.spec(name).dtype))
+        for i, (leaf, name) in enumerate(zip(leaves, trace.inputs, strict=True))
+        if name is not None
+    )
+    direct = len(conversions) == len(leaves) and all(to is None for _, to in conversions)
+    args, kwargs = structure.spec.children()
+    return Entry(
+        trace=trace,
+        compiled=compiled,
+        function=compiled.function,
+        spec=structure.spec if structure.fields is None else None,
+        plain=structure.fields is None
+        and not kwargs.num_children
+        and all(child.is_leaf() for child in args.children()),
+        forms=forms,
+        conversions=None if direct else conversions,
+        fetch=_fetch(trace, compiled),
+    )
+
+
+def _conversion(leaf: Any, dtype: np.dtype[Any]) -> Callable[[Any], Any] | None:
+    """What makes an argument of a leaf of its form."""
+    if type(leaf) is float:
+        return np.float64
+    if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype == dtype:
+        return np.asarray if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray else None
+    return lambda value: np.asarray(value, dtype)
+
+
+def only(graph: Graph, outputs: set[str]) -> Graph:
+    """A copy of a graph with some of its outputs."""
+    graph = graph.copy()
+    facts = graph.dag.graph
+    for key in ("outputs", "derivatives"):
+        facts[key] = {name: value for name, value in facts[key].items() if name in outputs}
+    return graph
+
+
+def _fetch(trace: Trace, compiled: Compiled) -> Callable[[Any], Any]:
+    """From what generated code returns to the nested result."""
+    generated, structure = compiled.generated, trace.structure
+    gradients = dict(generated.gradients)
+    single = len(generated.values) == 1
+
+    def leaf(name: Any, result: Any) -> Any:
+        if isinstance(name, Kept):
+            return name.value
+        if name in gradients:
+            return result[1][gradients[name]]
+        values = result[0] if gradients else result
+        return values if single else values[name]
+
+    if structure.is_leaf:
+        (name,) = trace.outputs
+        if name in gradients:
+            key = gradients[name]
+            return lambda result: result[1][key]
+        return functools.partial(leaf, name)
+    return lambda result: unflatten(structure, [leaf(name, result) for name in trace.outputs])

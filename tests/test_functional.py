@@ -1,0 +1,237 @@
+"""Transforms of plain NumPy functions: JAX's conventions, JAX's numbers."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+jax.config.update("jax_enable_x64", True)
+
+
+def cost(w: Any, x: Any, y: Any, m: Any = np) -> Any:
+    hidden = m.tanh(x @ w["W"] + w["b"])
+    return m.mean((m.sum(hidden, axis=1) - y) ** 2)
+
+
+RNG = np.random.default_rng(0)
+W = {"W": RNG.normal(size=(3, 2)), "b": RNG.normal(size=2)}
+X, Y = RNG.normal(size=(5, 3)), RNG.normal(size=5)
+
+
+def same(found: Any, wanted: Any, rtol: float = 1e-10) -> None:
+    """Nested alike, and equal."""
+    assert jax.tree.structure(found) == jax.tree.structure(wanted)
+    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-12)
+        assert np.shape(ours) == np.shape(theirs)
+
+
+def theirs(w: Any, x: Any, y: Any) -> Any:
+    return cost(w, x, y, jnp)
+
+
+@pytest.mark.parametrize("argnums", [0, 1, -1, (0,), (1, 0), (0, 1, 2)])
+def test_grad_and_value_and_grad_equal_jax(argnums: Any) -> None:
+    same(gd.grad(cost, argnums)(W, X, Y), jax.grad(theirs, argnums)(W, X, Y))
+    same(gd.value_and_grad(cost, argnums)(W, X, Y), jax.value_and_grad(theirs, argnums)(W, X, Y))
+
+
+def test_auxiliary_results() -> None:
+    def f(x: Any) -> Any:
+        y = x * x
+        return y.sum(), {"y": y, "n": 3.0}
+
+    x = np.arange(3.0)
+    same(gd.grad(f, has_aux=True)(x), jax.grad(f, has_aux=True)(x))
+    same(gd.value_and_grad(f, has_aux=True)(x), jax.value_and_grad(f, has_aux=True)(x))
+    with pytest.raises(gd.GraphError, match=r"expected: \(value, aux\)"):
+        gd.grad(lambda x: x.sum(), has_aux=True)(x)
+
+
+def test_jit_equals_the_function() -> None:
+    def f(x: Any, more: Any, *, power: int = 2) -> Any:
+        return {"y": x**power, "z": [more[0] - x, (more[1]["k"],)]}
+
+    args = (X, [X + 1.0, {"k": 2.5}])
+    same(gd.jit(f)(*args), f(*args))
+    same(gd.jit(f)(*args, power=3), f(*args, power=3))
+
+
+def test_the_result_has_the_arguments_dtypes() -> None:
+    w = {name: array.astype(np.float32) for name, array in W.items()}
+    value, slope = gd.value_and_grad(cost)(w, X.astype(np.float32), Y.astype(np.float32))
+    assert value.dtype == np.float32
+    assert {array.dtype for array in slope.values()} == {np.dtype(np.float32)}
+    assert isinstance(gd.grad(lambda x: x * x)(3.0), np.float64)
+    assert isinstance(gd.grad(lambda x: x * x)(np.float32(3.0)), np.float32)
+
+
+def test_derivatives_of_derivatives() -> None:
+    def f(x: Any) -> Any:
+        return np.sin(x) * x**3
+
+    ours, wanted = f, lambda x: jnp.sin(x) * x**3
+    for _ in range(4):
+        ours, wanted = gd.grad(ours), jax.grad(wanted)
+        assert ours(0.7) == pytest.approx(float(wanted(0.7)), rel=1e-12)
+
+
+def test_a_function_that_calls_grad() -> None:
+    def f(m: Any, x: Any, y: Any) -> Any:
+        """No perturbation is taken for another (Siskind & Pearlmutter, 2005)."""
+        inner = m.grad(lambda z: x * z * z)
+        return x * inner(y) + m.grad(lambda z: x + z)(1.0) + m.grad(lambda z: z**2)(x)
+
+    for argnums in (0, 1):
+        found = gd.grad(lambda x, y: f(gd, x, y), argnums)(3.0, 5.0)
+        assert found == jax.grad(lambda x, y: f(jax, x, y), argnums)(3.0, 5.0)
+    assert gd.grad(lambda x: x * gd.grad(lambda y: x * y)(2.0))(3.0) == 6.0
+
+
+def test_a_gradient_within_a_declared_graph() -> None:
+    g = gd.Graph()
+    x = g.input("x", ("t",))
+    g.output("s", gd.grad(lambda z: np.sum(np.sin(z)))(x))
+    np.testing.assert_allclose(gd.compile(g)(x=X[0])["s"], np.cos(X[0]))
+
+
+def test_stop_gradient() -> None:
+    found = gd.grad(lambda x: x * gd.stop_gradient(x * x))(3.0)
+    assert found == 9.0
+    assert gd.stop_gradient((1.0, [2.0])) == (1.0, [2.0])
+
+
+def test_what_does_not_matter_has_gradient_zero() -> None:
+    same(gd.grad(lambda p: p["a"].sum())({"a": X, "b": Y}), {"a": np.ones_like(X), "b": 0 * Y})
+    assert gd.grad(lambda x: 2.0)(1.0) == 0.0
+
+
+@dataclass
+class Model:
+    W: Any
+    b: Any
+    kind: str = "linear"
+
+
+def test_dataclasses_are_arguments_and_gradients() -> None:
+    def f(model: Model, x: Any) -> Any:
+        assert model.kind == "linear"
+        return np.sum((x @ model.W + model.b) ** 2)
+
+    found = gd.grad(f)(Model(W["W"], W["b"]), X)
+    wanted = jax.grad(lambda W, b: f(Model(W, b), X), (0, 1))(W["W"], W["b"])
+    assert isinstance(found, Model)
+    assert found.kind == "linear"
+    same((found.W, found.b), wanted)
+
+
+# -- caching ---------------------------------------------------------------------------------------
+
+
+def test_a_second_call_does_not_trace() -> None:
+    traces: list[int] = []
+
+    def f(x: Any, n: int = 1) -> Any:
+        traces.append(n)
+        return np.sum(x["a"] ** n)
+
+    fn = gd.grad(f)
+    for _ in range(3):
+        fn({"a": X})
+        fn({"a": Y})
+        fn({"a": Y}, 2)
+        fn({"a": Y}, n=2)
+    assert traces == [1, 1, 2, 2]
+    fn({"a": Y.astype(np.float32)})
+    fn({"a": Y}, 3)
+    assert len(traces) == 6
+    fn.graph({"a": Y})
+    fn.source({"a": Y})
+    assert len(traces) == 6
+    gd.grad(f)({"a": Y})  # another function, another cache
+    assert len(traces) == 7
+
+
+def test_what_was_built_can_be_seen() -> None:
+    fn = gd.value_and_grad(cost)
+    assert list(fn.graph(W, X, Y).outputs) == ["out", "dout/dw.W", "dout/dw.b"]
+    assert "def value_and_grad(w_W, w_b, x, y):" in fn.source(W, X, Y)
+    assert "def forward(x):" in gd.jit(lambda x: x * 2.0).source(gd.Spec.of(("t",)))
+    assert repr(gd.grad(cost)) == "<grad of cost>"
+    assert fn.__name__ == "cost"
+
+
+class Recorded(np.ndarray):
+    pass
+
+
+def test_integers_lists_and_subclasses_are_taken() -> None:
+    def f(x: Any, k: Any) -> Any:
+        return np.sum(x[0] * x[1]) * k
+
+    fn = gd.grad(f)
+    same(fn([2.0, 3.0], np.int32(2)), [6.0, 4.0])
+    same(fn([2.0, 3.0], np.int32(5)), [15.0, 10.0])
+    assert gd.jit(lambda k: k + 1)(np.arange(3, dtype=np.int16)).dtype == np.int64
+    assert gd.jit(lambda x: x * x)(np.ones(2).view(Recorded)).sum() == 2.0
+
+
+def test_arguments_are_neither_changed_nor_returned() -> None:
+    x = np.arange(3.0)
+    y = gd.jit(lambda x: x)(x)
+    y += 1.0
+    np.testing.assert_array_equal(x, np.arange(3.0))
+
+
+def test_threads_share_a_function() -> None:
+    fn = gd.value_and_grad(lambda x: np.sum(np.sin(x) ** 2))
+    found: dict[int, Any] = {}
+
+    def work(n: int) -> None:
+        for _ in range(20):
+            found[n] = fn(np.arange(float(n)))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(1, 9):
+        x = np.arange(float(n))
+        np.testing.assert_allclose(found[n][1], np.sin(2 * x))
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "message"),
+    [
+        (lambda x: x * 2.0, (X,), r"returns one float.*float64 \(5, 3\).*np.sum.*jacobian"),
+        (lambda x: (x, x), (1.0,), "returns one float.*has_aux=True"),
+        (lambda x: x > 0.0, (1.0,), "returns one float.*got: bool"),
+        (lambda n: n * 1.0, (3,), "no derivative by 'n', which is not a float.*3.0"),
+        (lambda n: n * 1.0, (np.int64(3),), "no derivative by 'n'.*int64"),
+        (lambda p: p["k"], ({"k": 1},), r"no derivative by 'p\.k'"),
+        (lambda s: 1.0, ("text",), "no derivative by 's'"),
+        (lambda: 1.0, (), "no argument 0"),
+    ],
+)
+def test_what_has_no_gradient_is_refused(f: Any, args: Any, message: str) -> None:
+    with pytest.raises(gd.GraphdiffError, match=f"(?s){message}") as caught:
+        gd.grad(f)(*args)
+    assert "test_functional.py:" in str(caught.value)
+
+
+def test_argnums_that_are_none_are_refused() -> None:
+    for argnums in (5, (0, 0), (), "x"):
+        with pytest.raises(gd.ArgumentError):
+            gd.grad(cost, argnums)(W, X, Y)  # type: ignore[arg-type]  # wrong on purpose
