@@ -1,7 +1,8 @@
-"""Equal graphs that cost less and read better.
+"""Equal graphs that cost less, read better, or keep more digits.
 
-A pass is a function from graph to graph that leaves its argument alone. `DEFAULT` is the visible
-tuple of those that `graphdiff.compile` runs; any tuple of passes may be given in its place.
+A pass is a function from graph to graph that leaves its argument alone. `STABLE` is the visible
+tuple of those that `graphdiff.gradient` runs before it differentiates, `DEFAULT` of those that
+`graphdiff.compile` runs; any tuple of passes may be given in their place.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Callable
 from graphdiff.graph.dag import Graph
 from graphdiff.rewrite.algebra import simplify
 from graphdiff.rewrite.sharing import prune, share
+from graphdiff.rewrite.stabilise import stabilise
 
 Pass = Callable[[Graph], Graph]
 
+STABLE: tuple[Pass, ...] = (stabilise,)
 DEFAULT: tuple[Pass, ...] = (prune, share, simplify, share)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -17,48 +16,13 @@ from graphdiff.graph.tensor import Tensor
 from graphdiff.ops import OPS
 from graphdiff.ops.shaping import permutation
 from graphdiff.rewrite.engine import Rule, rewrite
+from graphdiff.rewrite.matching import fits, is_factor, is_number, uses
+from graphdiff.rewrite.stabilise import stable_rules
 
 
 def simplify(graph: Graph) -> Graph:
-    """The graph with every rule of this module applied, in one sweep."""
-    return rewrite(graph, rules_for)
-
-
-# -- what the rules ask ---------------------------------------------------------------------------
-
-
-def _number(t: Tensor) -> Any:
-    """The value of a scalar constant, else None."""
-    if t.op != "constant" or t.ndim:
-        return None
-    value = t.params["value"]
-    return value.item() if isinstance(value, np.ndarray) else value
-
-
-def _is(t: Tensor, value: float) -> bool:
-    number = _number(t)
-    return number is not None and not isinstance(number, bool) and number == value
-
-
-def _factor(t: Tensor) -> bool:
-    """Whether a value is a scalar made of constants and sizes only."""
-    if t.op in ("constant", "size"):
-        return t.ndim == 0
-    return t.op in ("multiply", "divide") and all(
-        o.op in ("constant", "size") and o.ndim == 0 for o in t.operands
-    )
-
-
-def _fits(candidate: Tensor, t: Tensor) -> Tensor | None:
-    """The candidate, if it has the shape and dtype of what it would replace."""
-    return candidate if candidate.spec == t.spec else None
-
-
-def _uses(t: Tensor) -> int:
-    return sum(map(len, t.graph.dag.succ[t.name].values()))
-
-
-# -- rules ----------------------------------------------------------------------------------------
+    """The graph with every rule of this module and of `stabilise` applied, in one sweep."""
+    return rewrite(graph, stable_rules, algebraic_rules)
 
 
 def fold_constants(t: Tensor, *operands: Tensor) -> Tensor | None:
@@ -82,30 +46,30 @@ def _length(t: Tensor) -> int:
 
 def drop_zero(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x + 0`` and ``x - 0`` are ``x``; ``0 - x`` is ``-x``."""
-    if _is(b, 0):
-        return _fits(a, t)
-    if _is(a, 0):
-        return _fits(b if t.op == "add" else -b, t)
+    if is_number(b, 0):
+        return fits(a, t)
+    if is_number(a, 0):
+        return fits(b if t.op == "add" else -b, t)
     return None
 
 
 def drop_one(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``1 * x``, ``x * 1``, ``x / 1`` and ``x ** 1`` are ``x``; ``-1 * x`` is ``-x``."""
-    if _is(b, 1):
-        return _fits(a, t)
+    if is_number(b, 1):
+        return fits(a, t)
     if t.op == "multiply":
-        if _is(a, 1):
-            return _fits(b, t)
-        if _is(a, -1) or _is(b, -1):
-            return _fits(-(b if _is(a, -1) else a), t)
+        if is_number(a, 1):
+            return fits(b, t)
+        if is_number(a, -1) or is_number(b, -1):
+            return fits(-(b if is_number(a, -1) else a), t)
     return None
 
 
 def square_power(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x ** 2`` and ``x * x`` are the square of ``x``; ``x ** 0`` is 1."""
-    if (t.op == "power" and _is(b, 2)) or (t.op == "multiply" and a.name == b.name):
-        return _fits(OPS["square"](a), t) if a.dtype.kind != "b" else None
-    if t.op == "power" and _is(b, 0):
+    if (t.op == "power" and is_number(b, 2)) or (t.op == "multiply" and a.name == b.name):
+        return fits(OPS["square"](a), t) if a.dtype.kind != "b" else None
+    if t.op == "power" and is_number(b, 0):
         return _full(t, 1)
     return None
 
@@ -117,36 +81,36 @@ def _full(t: Tensor, value: float) -> Tensor:
 
 def double(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x + x`` is ``2 * x``."""
-    return _fits(2 * a, t) if a.name == b.name and a.dtype.kind == "f" else None
+    return fits(2 * a, t) if a.name == b.name and a.dtype.kind == "f" else None
 
 
 def gather_factors(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Scalar factors come together in front: ``2 * (e / t)`` is ``(2 / t) * e``."""
-    if t.op == "divide" or not _factor(a):
+    if t.op == "divide" or not is_factor(a):
         a, b = b, a
-        if not _factor(a):
+        if not is_factor(a):
             return None
-    if _factor(b) or b.op not in ("multiply", "divide") or b.ndim == 0:
+    if is_factor(b) or b.op not in ("multiply", "divide") or b.ndim == 0:
         return None
     x, y = b.operands
-    if _factor(y):
+    if is_factor(y):
         inner, value = (1 / y if b.op == "divide" else y), x
-    elif _factor(x) and b.op == "multiply":
+    elif is_factor(x) and b.op == "multiply":
         inner, value = x, y
     else:
         return None
     factor = inner / a if t.op == "divide" else inner * a
-    return _fits(factor * value, t)
+    return fits(factor * value, t)
 
 
 def gather_scalars(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Within a scalar factor: ``(1 / t) * 2`` is ``2 / t``, and ``(2 / t) * t`` is 2."""
-    if t.ndim or not (_factor(a) and _factor(b)):
+    if t.ndim or not (is_factor(a) and is_factor(b)):
         return None
     if t.op == "divide":
         if a.op == "divide":  # (p / q) / b
             p, q = a.operands
-            return _fits(p / (q * b), t)
+            return fits(p / (q * b), t)
         return _cancelled(a, b, t)
     if a.op != "divide":
         a, b = b, a
@@ -155,8 +119,8 @@ def gather_scalars(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     p, q = a.operands
     if b.op == "divide":
         r, s = b.operands
-        return _fits((p * r) / (q * s), t)
-    return _fits(p, t) if q.name == b.name or _same_size(q, b) else _fits((p * b) / q, t)
+        return fits((p * r) / (q * s), t)
+    return fits(p, t) if q.name == b.name or _same_size(q, b) else fits((p * b) / q, t)
 
 
 def _cancelled(a: Tensor, b: Tensor, t: Tensor) -> Tensor | None:
@@ -164,7 +128,7 @@ def _cancelled(a: Tensor, b: Tensor, t: Tensor) -> Tensor | None:
     if a.op == "multiply":
         for p, s in (a.operands, a.operands[::-1]):
             if s.name == b.name or _same_size(s, b):
-                return _fits(p, t)
+                return fits(p, t)
     return None
 
 
@@ -176,16 +140,16 @@ def lift_sign(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Signs come outward: ``a + (-b)`` is ``a - b``, ``(-a) * b`` is ``-(a * b)``."""
     if t.op == "add":
         if b.op == "negative":
-            return _fits(a - b.operands[0], t)
-        return _fits(b - a.operands[0], t) if a.op == "negative" else None
+            return fits(a - b.operands[0], t)
+        return fits(b - a.operands[0], t) if a.op == "negative" else None
     if t.op == "subtract":
-        return _fits(a + b.operands[0], t) if b.op == "negative" else None
+        return fits(a + b.operands[0], t) if b.op == "negative" else None
     if a.op == "negative" and b.op == "negative":
-        return _fits(_again(t, a.operands[0], b.operands[0]), t)
-    if a.op == "negative" and _uses(a) == 1:
-        return _fits(-_again(t, a.operands[0], b), t)
-    if b.op == "negative" and _uses(b) == 1:
-        return _fits(-_again(t, a, b.operands[0]), t)
+        return fits(_again(t, a.operands[0], b.operands[0]), t)
+    if a.op == "negative" and uses(a) == 1:
+        return fits(-_again(t, a.operands[0], b), t)
+    if b.op == "negative" and uses(b) == 1:
+        return fits(-_again(t, a, b.operands[0]), t)
     return None
 
 
@@ -197,18 +161,18 @@ def _again(t: Tensor, *operands: Tensor) -> Tensor:
 def double_negative(t: Tensor, x: Tensor) -> Tensor | None:
     """``-(-x)`` is ``x``; ``-(a - b)`` is ``b - a``."""
     if x.op == "negative":
-        return _fits(x.operands[0], t)
-    if x.op == "subtract" and _uses(x) == 1 and x.dtype.kind == "f":
+        return fits(x.operands[0], t)
+    if x.op == "subtract" and uses(x) == 1 and x.dtype.kind == "f":
         a, b = x.operands
-        return None if _is(a, 0) else _fits(b - a, t)
+        return None if is_number(a, 0) else fits(b - a, t)
     return None
 
 
 def name_relu(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``maximum(0, x)`` is the rectifier of ``x``."""
-    if _is(a, 0) or _is(b, 0):
-        x = b if _is(a, 0) else a
-        return _fits(OPS["relu"](x), t)
+    if is_number(a, 0) or is_number(b, 0):
+        x = b if is_number(a, 0) else a
+        return fits(OPS["relu"](x), t)
     return None
 
 
@@ -228,42 +192,42 @@ def without_broadcast(t: Tensor, *operands: Tensor) -> Tensor | None:
 def same_branches(t: Tensor, condition: Tensor, x: Tensor, y: Tensor) -> Tensor | None:
     """``where(c, x, x)`` is ``x``, and ``where(not c, x, y)`` is ``where(c, y, x)``."""
     if x.name == y.name:
-        return _fits(x, t)
+        return fits(x, t)
     if condition.op == "logical_not":
-        return _fits(_again(t, condition.operands[0], y, x), t)
+        return fits(_again(t, condition.operands[0], y, x), t)
     return None
 
 
 def transpose_twice(t: Tensor, x: Tensor) -> Tensor | None:
     """``A.T.T`` is ``A``; any two transposes are one."""
     if t.ndim < 2:
-        return _fits(x, t)
+        return fits(x, t)
     order = permutation(t.params["axes"], t.ndim)
     if order == tuple(range(t.ndim)):
-        return _fits(x, t)
+        return fits(x, t)
     if x.op != "transpose":
         return None
     inner = permutation(x.params["axes"], t.ndim)
     both = tuple(inner[axis] for axis in order)
     source = x.operands[0]
-    return _fits(source if both == tuple(range(t.ndim)) else np.transpose(source, both), t)  # type: ignore[arg-type]  # a Tensor
+    return fits(source if both == tuple(range(t.ndim)) else np.transpose(source, both), t)  # type: ignore[arg-type]  # a Tensor
 
 
 def transpose_product(t: Tensor, x: Tensor) -> Tensor | None:
     """``(A.T @ B).T`` is ``B.T @ A``, and ``outer(u, v).T`` is ``outer(v, u)``."""
-    if t.ndim != 2 or _uses(x) != 1 or x.op not in ("matmul", "outer"):
+    if t.ndim != 2 or uses(x) != 1 or x.op not in ("matmul", "outer"):
         return None
     a, b = x.operands
     if x.op == "outer":
-        return _fits(np.outer(b, a), t)  # type: ignore[arg-type]  # a Tensor
+        return fits(np.outer(b, a), t)  # type: ignore[arg-type]  # a Tensor
     if a.ndim != 2 or b.ndim != 2 or "transpose" not in (a.op, b.op):
         return None
-    return _fits(b.T @ a.T, t)
+    return fits(b.T @ a.T, t)
 
 
 def same_shape(t: Tensor, x: Tensor) -> Tensor | None:
     """A reshape, broadcast, squeeze, cast or copy that changes nothing is dropped."""
-    return _fits(x, t)
+    return fits(x, t)
 
 
 def reshape_twice(t: Tensor, x: Tensor) -> Tensor | None:
@@ -313,7 +277,7 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
 
 
 @lru_cache(maxsize=4096)
-def rules_for(name: str, operands: tuple[str, ...]) -> tuple[Rule, ...]:
+def algebraic_rules(name: str, operands: tuple[str, ...]) -> tuple[Rule, ...]:
     """The rules that may fit a node of this op whose operands are of these ops."""
     general = (without_broadcast,) if OPS[name].elementwise and name != "broadcast_to" else ()
     found = set(operands)

@@ -98,15 +98,15 @@ class Draft:
             dag.remove_node(node)
 
 
-def rewrite(graph: Graph, rules: Rules) -> Graph:
+def rewrite(graph: Graph, *tables: Rules) -> Graph:
     """An equal graph in which no rule fits any more.
 
     Parameters
     ----------
     graph
         What to rewrite; it is not changed.
-    rules
-        The rules to try on a node, first to last, given its op and those of its operands.
+    tables
+        Each gives the rules to try on a node, first to last, for its op and those of its operands.
 
     Notes
     -----
@@ -124,14 +124,15 @@ def rewrite(graph: Graph, rules: Rules) -> Graph:
         if node not in dag:
             continue
         ops = tuple(dag.nodes[operand]["op"] for operand in draft.graph.operands(node))
-        found = _first(draft.graph, node, rules(dag.nodes[node]["op"], ops))
+        name = dag.nodes[node]["op"]
+        found = _first(draft.graph, node, [rule for table in tables for rule in table(name, ops)])
         if found is None:
             continue
         rule, replacement, added = found
         fired[rule] += 1
         users = list(dag.succ[node])
-        name = draft.replace(node, replacement)
-        again = [name if entry == replacement else entry for entry in added]
+        kept = draft.replace(node, replacement)
+        again = [kept if entry == replacement else entry for entry in added]
         for entry in (*again, *users):
             if entry in dag and entry not in waiting:
                 waiting.add(entry)
