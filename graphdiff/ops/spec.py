@@ -44,6 +44,7 @@ class Dim(str):
     """
 
     __slots__ = ()
+    __array_priority__ = 1000  # an array on the left leaves the operation to the dimension
 
     def __new__(cls, text: str) -> Self:
         """Check the text, and put it in canonical form."""
@@ -74,11 +75,23 @@ class Dim(str):
     def __floordiv__(self, other: int | str) -> Dimension:
         return _arithmetic("//", self, other)
 
+    def __rfloordiv__(self, other: int | str) -> Dimension:
+        return _arithmetic("//", other, self)
+
+    def __neg__(self) -> Dimension:
+        return combine("-", 0, self)
+
     def __truediv__(self, other: object) -> Dimension:
         return _arithmetic("/", self, other)
 
     def __rtruediv__(self, other: object) -> Dimension:
         return _arithmetic("/", other, self)
+
+    def __pow__(self, other: object) -> Dimension:
+        return _arithmetic("**", self, other)
+
+    def __rpow__(self, other: object) -> Dimension:
+        return _arithmetic("**", other, self)
 
     def __mod__(self, other: object) -> NoReturn:
         raise _unknown(self)
@@ -102,14 +115,14 @@ def _unknown(value: Dim) -> ShapeError:
 def _arithmetic(symbol: str, left: Any, right: Any) -> Dimension:
     """``left symbol right`` for a dimension and what a user put beside it."""
     whole = (int, np.integer, str)
-    if symbol != "/" and isinstance(left, whole) and isinstance(right, whole):
+    if symbol in _OPERATIONS and isinstance(left, whole) and isinstance(right, whole):
         return combine(symbol, left, right)
-    if hasattr(right if isinstance(left, Dim) else left, "__array_ufunc__"):
-        return NotImplemented  # type: ignore[no-any-return]  # it is a tensor's turn
+    if hasattr(right if isinstance(left, Dim) else left, "graph"):
+        return NotImplemented  # type: ignore[no-any-return]  # it is the tensor's turn
     raise ShapeError(
-        "a dimension takes + - * // with whole numbers and other dimensions",
+        "a dimension takes + - * // with whole numbers and other dimensions, or a tensor",
         got=f"{left} {symbol} {right}",
-        hint="divide a tensor by it, as in np.sum(x) / x.shape[0]",
+        hint="put a tensor beside it, as in np.sum(x) / x.shape[0]",
     )
 
 

@@ -91,8 +91,9 @@ def test_outputs_may_be_declared_later() -> None:
     del dag.nodes["y"]["output"]
     g = gd.Graph.from_networkx(dag)
     assert g.outputs == {}
+    assert g.output("y", g["y"]).name == "y"
     g.output("J", np.sum(g["y"]))
-    assert list(gd.gradient(g, of="J").outputs) == ["J", "dJ/dW", "dJ/db"]
+    assert list(gd.gradient(g, of="J").outputs) == ["y", "J", "dJ/dW", "dJ/db"]
 
 
 def test_nodes_added_with_networkx_to_a_graph() -> None:

@@ -216,7 +216,7 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda x, m: x.reshape(7), "reshape would change the number of elements"),
     (lambda x, m: x.mean(axis=4), "there is no axis 4"),
     (lambda x, m: x.dot(x), "operands do not fit for a matrix product"),
-    (lambda x, m: 1 / x.shape[0], "try: divide a tensor by it"),
+    (lambda x, m: 1 / x.shape[0], "try: put a tensor beside it"),
 ]
 
 

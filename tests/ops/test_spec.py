@@ -82,6 +82,7 @@ def test_a_sign_that_is_known_is_right(made: Any, sizes: dict[str, int]) -> None
 def test_equal_formulas_are_equal_texts() -> None:
     t = gd.Dim("t")
     assert (t + 1) * 2 == 2 + 2 * t == gd.Dim("2*(t+1)")
+    assert (-t + 5, 3 // (t - t + 2)) == ("5 - t", 1)
     assert [t - t, (t + 3) - t, t * 0] == [0, 3, 0]
     assert hash(t) == hash("t")
     assert (t, 2) == ("t", 2)
@@ -91,9 +92,14 @@ def test_equal_formulas_are_equal_texts() -> None:
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda t: 1 / t, "a dimension takes + - * // with whole numbers and other dimensions"),
+        (lambda t: 1 / t, "a dimension takes + - * // with whole numbers and other dimensions, or"),
         (lambda t: t * 2.5, "a dimension takes + - * //"),
         (lambda t: t // 0, "divided by 0"),
+        (lambda t: t**2, "a dimension takes + - * //"),
+        (lambda t: 2**t, "a dimension takes + - * //"),
+        (lambda t: np.ones(3) * t, "put a tensor beside it"),
+        (lambda t: t + np.ones(3), "put a tensor beside it"),
+        (lambda t: np.float64(2) / t, "put a tensor beside it"),
         (lambda t: range(t), "the size of the dimension 't' is not known yet"),
         (lambda t: t > 1, "the size of the dimension 't' is not known yet"),
         (lambda t: t % 2, "the size of the dimension 't' is not known yet"),
