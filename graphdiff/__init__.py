@@ -6,8 +6,7 @@ made in reverse mode; both are lowered to plain NumPy source, run, and drawn wit
 
 from graphdiff import special
 from graphdiff.autodiff.paths import Expression, expression
-from graphdiff.autodiff.reverse import gradient
-from graphdiff.compiler import compile, plan
+from graphdiff.compiler import compile, gradient, plan
 from graphdiff.drawing import Picture, draw
 from graphdiff.errors import (
     ArgumentError,

@@ -1,4 +1,4 @@
-"""The pipeline on one page: rewrite, plan, lower, run."""
+"""The pipeline on one page: differentiate, rewrite, plan, lower, run."""
 
 from __future__ import annotations
 
@@ -9,19 +9,100 @@ from typing import Any, Literal
 
 import networkx as nx
 
+from graphdiff.autodiff import reverse
 from graphdiff.errors import CompileError, PlanError, here
 from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
+from graphdiff.graph.tensor import Tensor
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
 from graphdiff.planning.cost import weigh
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
-from graphdiff.rewrite import DEFAULT, Pass
+from graphdiff.rewrite import DEFAULT, STABLE, Pass
 from graphdiff.version import VERSION
 
 Style = Literal["readable", "fast"]
+
+
+def gradient(
+    g: Graph,
+    of: str | Tensor,
+    wrt: str | Tensor | Sequence[str | Tensor] | None = None,
+    disconnected: Literal["raise", "zero", "warn"] = "raise",
+    rewrites: Sequence[Pass] = STABLE,
+) -> Graph:
+    """The gradient of a scalar, as a graph: the forward nodes and, after them, the gradient's.
+
+    Parameters
+    ----------
+    g
+        The network. It is not changed.
+    of
+        The scalar to differentiate: an output's or a node's name, or its tensor.
+    wrt
+        What to differentiate by: names or tensors, any nodes. None means every parameter.
+    disconnected
+        What to do about a ``wrt`` that ``of`` does not depend on: ``"raise"``, ``"zero"`` (its
+        derivative is 0), or ``"warn"`` (the same, with a warning).
+    rewrites
+        The passes to run before: formulas that would overflow, such as the logarithm of a sigmoid,
+        are made stable, so that their derivatives are too. ``()`` for none.
+
+    Returns
+    -------
+    Graph
+        With the outputs of ``g``, ``of``, and one output ``"dJ/dW"`` for each ``wrt``, of its
+        shape and dtype. A gradient node's attribute ``of`` names the values whose cotangent it
+        is, ``via`` the node whose vector-Jacobian product formed it, ``seed`` what was
+        differentiated. The graph can be differentiated again.
+
+    Raises
+    ------
+    GradientError
+        If ``of`` is not a float scalar, a ``wrt`` is not a float or is disconnected, or there is
+        nothing to differentiate by.
+
+    Notes
+    -----
+    Linear in nodes and edges: one vector-Jacobian product for each edge on a path from ``wrt`` to
+    ``of`` (see `Graph.report`). Algorithm 6.2 of Goodfellow et al., *Deep Learning* (2016);
+    Griewank & Walther, *Evaluating Derivatives* (2008), section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> g = gd.Graph("line")
+    >>> x, w = g.input("x", ("t",)), g.parameter("w")
+    >>> J = g.output("J", np.mean((x * w) ** 2))
+    >>> G = gd.gradient(g, of="J")
+    >>> list(G.outputs)
+    ['J', 'dJ/dw']
+    """
+    with collection_paused():
+        named, of, wrt = _by_name(g, of, wrt)
+        return reverse.gradient(_rewritten(named, rewrites), of, wrt, disconnected)
+
+
+def _by_name(g: Graph, of: Any, wrt: Any) -> tuple[Graph, Any, Any]:
+    """Tensors of the graph as names that rewrites keep."""
+    tensors = [t for t in (of, *(wrt if isinstance(wrt, Sequence) else (wrt,))) if _is_of(g, t)]
+    if not tensors:
+        return g, of, wrt
+    named = g.copy()
+    for tensor in tensors:
+        named.dag.nodes[tensor.name]["named"] = True
+
+    def name(item: Any) -> Any:
+        return item.name if _is_of(g, item) else item
+
+    names = [name(item) for item in wrt] if isinstance(wrt, (list, tuple)) else name(wrt)
+    return named, name(of), names
+
+
+def _is_of(g: Graph, item: Any) -> bool:
+    return isinstance(item, Tensor) and item.graph is g
 
 
 def compile(

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.autodiff.reverse import gradient, pull_back
+from graphdiff.autodiff.reverse import pull_back
 from graphdiff.calling import Function, Kept
+from graphdiff.compiler import gradient
 from graphdiff.errors import ArgumentError, GradientError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import flatten, leaf_names, unflatten
