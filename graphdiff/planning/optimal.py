@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from graphdiff.errors import PlanError
@@ -13,17 +13,21 @@ from graphdiff.planning.bounds import least_cost
 from graphdiff.planning.demand import on_demand
 from graphdiff.planning.exact import cheapest, lowest
 from graphdiff.planning.moves import Budget
+from graphdiff.planning.neighbourhood import improvements
 from graphdiff.planning.orders import least_peak
 from graphdiff.planning.refill import refill
 from graphdiff.planning.schedule import measure
 from graphdiff.planning.strategies import Answer, Request, revolve, sqrt, store
-from graphdiff.planning.treeverse import persistent
+from graphdiff.planning.treeverse import STAGES, persistent
 
 EXACT_NODES = 200
 """Above so many nodes, the exact search is not tried."""
 
 FIRST_STATES = 20_000
 """How many states it may visit before other methods are asked for a schedule."""
+
+BEAM_NODES = 600
+"""Above so many nodes, beam search is not tried."""
 
 MOST_STATES = 3_000_000
 """How many it may visit in the end; a state takes some hundred bytes."""
@@ -83,24 +87,48 @@ class _Search:
         return Answer(self.sequence, self.proof, self.bound, self.peak_bound, self.lowest)
 
     def _methods(self, prove: bool) -> None:
-        self._raise(
-            least_cost(self.problem, self.limit), "of the memory that has to be held at once"
-        )
-        self._exact(FIRST_STATES)
-        if not self._settled():
-            for sequence in _candidates(self.request):
-                self._take(refill(self.problem, sequence, int(self.limit)))
-                if self._settled():
-                    return
-            if len(self.problem) <= EXACT_NODES:
-                now = time.monotonic()
-                deadline = self.request.deadline
-                if prove:
-                    deadline = now + (deadline - now) / 2
-                for sequence in beams(self.problem, self.limit, below=self.cost, deadline=deadline):
-                    self._take(refill(self.problem, sequence, int(self.limit)))
-        if prove and not self._settled():
-            self._exact(None)
+        bound = least_cost(self.problem, self.limit)
+        self._raise(bound, "of the memory that has to be held at once")
+        methods: list[Callable[[], None]] = [
+            lambda: self._exact(FIRST_STATES),
+            self._start,
+            self._neighbours,
+            lambda: self._beams(0.5 if prove else 1.0),
+            lambda: self._exact(MOST_STATES if prove else 0),
+        ]
+        for method in methods:
+            if not self._settled():
+                method()
+
+    def _start(self) -> None:
+        """Take the schedules of all strategies, with the memory that they leave filled."""
+        for sequence in _candidates(self.request):
+            self._take(refill(self.problem, sequence, int(self.limit)))
+            if self._settled():
+                return
+
+    def _neighbours(self) -> None:
+        if self.sequence is None:
+            return
+        until = self._until(0.5)
+        for sequence in improvements(self.problem, self.sequence, int(self.limit), deadline=until):
+            self._take(sequence)
+            if self._settled():
+                return
+
+    def _beams(self, share: float) -> None:
+        if len(self.problem) > BEAM_NODES:
+            return
+        until = self._until(share)
+        for sequence in beams(self.problem, self.limit, below=self.cost, deadline=until):
+            self._take(refill(self.problem, sequence, int(self.limit)))
+            if self._settled():
+                return
+
+    def _until(self, share: float) -> float:
+        """The time at which a share of the time that is left is over."""
+        now = time.monotonic()
+        return now + max(0.0, self.request.deadline - now) * share
 
     def _settled(self) -> bool:
         return self.cost <= self.bound or self.peak_bound > self.limit
@@ -124,19 +152,18 @@ class _Search:
             seconds = time.monotonic() - self.request.started
             self.request.progress(seconds, self.cost, self.bound)
 
-    def _exact(self, states: int | None) -> None:
+    def _exact(self, states: int) -> None:
         """Search for a schedule that is cheaper than the best; if there is none, that is proved."""
-        if len(self.problem) > EXACT_NODES:
+        if len(self.problem) > EXACT_NODES or not states:
             return
-        budget = Budget(states or MOST_STATES, self.request.deadline)
+        budget = Budget(states, self.request.deadline)
         found = cheapest(self.problem, self.limit, below=self.cost, budget=budget)
         for _, _, sequence in found.answers:
             self._take(sequence)
-        reason = "all have been searched"
         if found.complete and self.sequence is None:
             self.peak_bound = self.limit + 1
         else:
-            self._raise(min(found.bound, self.cost), reason)
+            self._raise(min(found.bound, self.cost), "all cheaper ones have been searched")
 
     def _find_lowest(self) -> None:
         """The smallest limit that can be met, for the message that refuses this one."""
@@ -151,7 +178,9 @@ class _Search:
 def _candidates(request: Request) -> Iterator[list[int]]:
     """Schedules to start from."""
     problem = request.problem
-    yield from persistent(problem, request.limit, tries=max(2, min(40, 20_000 // len(problem))))
+    tries = max(2, min(40, 20_000 // len(problem)))
+    for stages in STAGES:
+        yield from persistent(problem, request.limit, stages, tries=tries)
     for strategy in (sqrt, revolve):
         answer = strategy(request)
         if answer.sequence is not None:

@@ -40,7 +40,7 @@ def plan(
     outputs: Iterable[Hashable] | None = None,
     *,
     resident: Iterable[Hashable] = (),
-    time_limit: float = 20.0,
+    time_limit: float = 10.0,
     progress: Progress | None = None,
 ) -> Plan:
     """Choose which values of a graph to store and which to compute again.

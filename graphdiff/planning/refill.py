@@ -7,7 +7,7 @@ limit. Its operands are then needed less long, or not at all, which may make roo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -109,37 +109,36 @@ class Residency:
         return [node for node, gone in zip(self.sequence, self.gone, strict=True) if not gone]
 
 
-def refill(problem: Problem, sequence: Sequence[int], limit: int) -> list[int]:
+def refill(
+    problem: Problem, sequence: Sequence[int], limit: int, weights: Sequence[float] | None = None
+) -> list[int]:
     """Drop computations from a schedule as long as its peak stays within the limit.
 
     The most cost per byte goes first, and among equals the value that has to stay for the fewest
-    steps. Near-linear but for the bytes looked through, which are quadratic at worst.
+    steps; ``weights`` multiply the cost of each node for this. Near-linear but for the bytes looked
+    through, which are quadratic at worst.
     """
     sequence = computed(with_frees(problem, sequence))
+    density = [c / max(size, 1e-9) for c, size in zip(problem.costs, problem.sizes, strict=True)]
+    if weights is not None:
+        density = [value * weight for value, weight in zip(density, weights, strict=True)]
     while True:
-        kept = _pass(problem, sequence, limit, _density(problem))
+        kept = _pass(problem, sequence, limit, density)
         if len(kept) == len(sequence):
             return kept
         sequence = kept
 
 
-def _density(problem: Problem) -> Callable[[int, int], tuple[float, int]]:
-    def rank(node: int, gap: int) -> tuple[float, int]:
-        return (-problem.costs[node] / max(problem.sizes[node], 1e-9), gap)
-
-    return rank
-
-
 def _pass(
-    problem: Problem,
-    sequence: Sequence[int],
-    limit: int,
-    rank: Callable[[int, int], tuple[float, int]],
+    problem: Problem, sequence: Sequence[int], limit: int, density: Sequence[float]
 ) -> list[int]:
     state = Residency(problem, sequence)
-    again = [step for step, before in enumerate(state.before) if before >= 0]
-    again.sort(key=lambda step: rank(sequence[step], step - state.last(state.before[step])))
-    for step in again:
+    again = [
+        (-density[sequence[step]], step - state.last(before), step)
+        for step, before in enumerate(state.before)
+        if before >= 0
+    ]
+    for _, _, step in sorted(again):
         if state.gone[step] or state.gone[state.source(state.before[step])]:
             continue
         if state.room(step, limit):

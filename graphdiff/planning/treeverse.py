@@ -24,8 +24,8 @@ from graphdiff.planning.stages import (
     unroll,
 )
 
-STAGES = 128
-"""The most stages that the dynamic programme takes; it is cubic in them."""
+STAGES = (40, 128)
+"""The most stages that the dynamic programme takes, first and then; it is cubic in them."""
 
 SLOTS = 400
 """How finely it counts memory."""
@@ -86,14 +86,14 @@ def links(problem: Problem, most: int) -> Stages:
     return make_stages(problem, [0, *cuts[step - 1 :: step], turn])
 
 
-def persistent(problem: Problem, limit: float, *, tries: int) -> Iterator[list[int]]:
-    """Schedules of the dynamic programme of `graphdiff.planning.rotor`, the most promising first.
+def persistent(problem: Problem, limit: float, most: int, *, tries: int) -> Iterator[list[int]]:
+    """Schedules of the dynamic programme of `graphdiff.planning.rotor`, over ``most`` stages.
 
     The programme counts memory roughly, so several amounts are tried: first the largest with which
     the limit is met, then smaller ones, as far as their schedules differ.
     """
     turn = turning_point(problem)
-    stages = make_stages(problem, choose_cuts(problem, turn, STAGES))
+    stages = make_stages(problem, choose_cuts(problem, turn, most))
     slot = max(1.0, limit / SLOTS)
     rotor = solve(needs_of(stages, slot), int(limit / slot * 1.05))
     if rotor.smallest is None:
