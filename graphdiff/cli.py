@@ -176,7 +176,7 @@ def _with_gradient(graph: Graph, of: str | None, wrt: tuple[str, ...]) -> Graph:
         if wrt:
             raise click.UsageError("--wrt needs --gradient-of")
         return graph
-    from graphdiff.autodiff.reverse import gradient
+    from graphdiff import gradient
 
     return gradient(graph, of, list(wrt) or None)
 

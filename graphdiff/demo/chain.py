@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff import gradient
 from graphdiff.autodiff.paths import Expression, expression
-from graphdiff.autodiff.reverse import gradient
 from graphdiff.demo import networks
 from graphdiff.demo.folder import Folder
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from graphdiff.autodiff.reverse import gradient
+from graphdiff import gradient
 from graphdiff.demo import networks
 from graphdiff.demo.descent import Array, ValueAndGrad, step
 from graphdiff.demo.folder import Folder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphdiff.autodiff.reverse import gradient
+from graphdiff import gradient
 from graphdiff.demo import networks
 from graphdiff.demo.descent import Array, ValueAndGrad, descend
 from graphdiff.demo.folder import Folder
