@@ -106,36 +106,37 @@ def test_a_named_dimension_is_a_number_in_expressions() -> None:
 # -- values ----------------------------------------------------------------------------------------
 
 
-def test_in_place_operators_give_the_variable_another_value() -> None:
+def test_in_place_operators_are_numpys() -> None:
+    def program(x: Any) -> dict[str, Any]:
+        y = other = x * 1.0
+        y += 1
+        y *= y
+        y -= x
+        y /= 2.0
+        y **= 2
+        z = x > 0
+        mask = z | False
+        mask &= x < 1
+        mask |= z
+        w = x * 1.0
+        w @= np.ones((3, 3))
+        return {"y": y, "other": other + 0.0, "mask": mask, "w": w}
+
     g = gd.Graph()
-    x = y = g.input("x", (2, 3))
-    y += 1
-    y *= y
-    y -= x
-    y /= 2.0
-    y **= 2
-    assert x.op == "input"
-    z = mask = x > 0
-    mask &= x < 1
-    mask |= z
-    w = x
-    w @= np.ones((3, 3))
-    g.output("y", y)
-    g.output("mask", mask)
-    g.output("w", w)
-    found = run(g, x=A)
-    np.testing.assert_allclose(found["y"], (((A + 1) ** 2 - A) / 2) ** 2)
-    np.testing.assert_array_equal(found["mask"], (A > 0) & (A < 1) | (A > 0))
-    np.testing.assert_allclose(found["w"], A @ np.ones((3, 3)))
+    for name, tensor in program(g.input("x", (2, 3))).items():
+        g.output(name, tensor)
+    wanted = program(A)
+    for name, value in run(g, x=A).items():
+        np.testing.assert_allclose(value, wanted[name])
 
 
 def test_a_tensor_can_be_kept_in_dicts_and_copied() -> None:
     g = gd.Graph()
     x = g.input("x")
-    assert {x: 1}[g["x"]] == 1
-    assert copy.copy(x) is x
-    other = copy.deepcopy(x)
-    assert other.graph is not g
+    assert {x: 1}[x] == 1
+    for other in (copy.copy(x), copy.deepcopy(x)):
+        assert other.graph is g
+        assert other.name == "x"
     assert pickle.loads(pickle.dumps(x)).name == "x"
     assert repr(x) == "<Tensor 'x': input, float64 ()>"
 
@@ -144,7 +145,8 @@ def test_what_a_tensor_knows() -> None:
     g = gd.Graph()
     x = g.input("x", ("t", 3), "float32")
     y = np.sum(x, axis=1, keepdims=True)
-    assert (y.op, y.params, y.operands) == ("sum", {"axis": 1, "keepdims": True}, (x,))
+    assert (y.op, y.params) == ("sum", {"axis": 1, "keepdims": True})
+    assert [operand.name for operand in y.operands] == ["x"]
     assert y.spec == gd.Spec.of(("t", 1), "float32")
     assert y.dimension_names == ("t",)
     assert y.origin is not None
