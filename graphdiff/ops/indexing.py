@@ -147,7 +147,7 @@ def index_code(index: Index) -> str:
         )
         step = "" if entry[2] in (None, 1) else f":{entry[2]}"
         parts.append(f"{start}{colon}{stop}{step}")
-    return ", ".join(parts) if len(parts) != 1 or index[0] is not None else "None"
+    return ", ".join(parts) or "()"
 
 
 def _normal_place(x: Spec, shape: Any, index: Any) -> dict[str, Any]:
