@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import networkx as nx
 import numpy as np
@@ -22,8 +21,9 @@ import numpy as np
 from graphdiff.errors import GraphdiffError, GraphError, calling_line
 from graphdiff.errors import here as here
 from graphdiff.errors import near as near
+from graphdiff.graph.memory import Cell
 from graphdiff.graph.nodes import Source, infer, place_of, source_spec
-from graphdiff.graph.order import fill, in_order_of_declaration, topological_order
+from graphdiff.graph.order import fill, in_order_of_declaration, relabel, topological_order
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.values import frozen_array, is_weak, weak_dtype
 from graphdiff.ops import find
@@ -103,15 +103,14 @@ class Graph:
     ('t',)
     """
 
-    __slots__ = ("__weakref__", "_declared", "_setting", "_tensors", "dag")
+    __slots__ = ("__weakref__", "_cells", "_declared", "_setting", "dag")
 
     def __init__(self, name: str = "graph") -> None:
         check_name(name)
         self.dag = nx.MultiDiGraph(name=name, outputs={}, derivatives={}, sweeps={})
         self._setting = Setting()
         self._declared = 0
-        # The tensors that somebody holds: when a node is renamed, they follow.
-        self._tensors: WeakValueDictionary[str, Tensor] = WeakValueDictionary()
+        self._cells: dict[str, Cell] = {}  # when a node is renamed, its tensors follow
 
     def __copy__(self) -> Graph:
         return self.copy()
@@ -490,14 +489,15 @@ class Graph:
     def _rename(self, node: str, name: str) -> None:
         """Give a node the user's name; tensors that hold it follow. Cost: its degree."""
         self._check_free(name, node)
-        nx.relabel_nodes(self.dag, {node: name}, copy=False)
+        if node != name:
+            relabel(self.dag, node, name)
         self.dag.nodes[name]["named"] = True
         outputs = self.outputs_by_name
         outputs.update({output: name for output, found in outputs.items() if found == node})
-        tensor = self._tensors.pop(node, None)
-        if tensor is not None:
-            tensor._node = name
-            self._tensors[name] = tensor
+        cell = self._cells.pop(node, None)
+        if cell is not None:
+            cell.node = name
+            self._cells[name] = cell
 
     def _mention_instead(self, node: str, name: str) -> None:
         """Let gradient nodes say the new name of a node that they are the gradient of.

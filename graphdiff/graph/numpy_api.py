@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
+from graphdiff.graph import memory
 from graphdiff.ops.indexing import Index, basic_index
 from graphdiff.ops.shaping import permutation
 from graphdiff.ops.spec import broadcast, dtype_of, normal_axis
@@ -27,8 +28,17 @@ def _tensors(*values: Any) -> list[Tensor]:
     return [value if hasattr(value, "graph") else graph.constant(value) for value in values]
 
 
+def _tensors_of(tensor: Tensor, *values: Any) -> list[Tensor]:
+    """The values as tensors of another's graph."""
+    constant = tensor.graph.constant
+    return [value if hasattr(value, "graph") else constant(value) for value in values]
+
+
 def _apply(op: str, tensor: Tensor, *others: Any, **params: Any) -> Tensor:
-    return tensor.graph.apply(op, (tensor, *others), params)
+    result = tensor.graph.apply(op, (tensor, *others), params)
+    if op in memory.VIEWS and result.ndim:
+        memory.as_view(result, tensor)
+    return result
 
 
 # -- reductions ------------------------------------------------------------------------------------
@@ -123,16 +133,16 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
 
 def astype(x: Any, dtype: Any) -> Tensor:
     """np.astype."""
-    if x.dtype != dtype_of(dtype):
-        x = _apply("astype", x, dtype=dtype)
-    tensor: Tensor = x
+    tensor: Tensor = x.copy() if x.dtype == dtype_of(dtype) else _apply("astype", x, dtype=dtype)
     return tensor
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """np.full_like."""
     constant: Tensor = a.graph.constant(fill_value, dtype=a.dtype if dtype is None else dtype)
-    return broadcast_to(constant, a.shape) if a.ndim else constant
+    if a.ndim:  # not a view, since it can be assigned to
+        constant = a.graph.apply("broadcast_to", (constant,), {"shape": a.shape})
+    return constant
 
 
 def zeros_like(a: Any, dtype: Any = None) -> Tensor:
@@ -197,7 +207,13 @@ def dot(a: Any, b: Any) -> Tensor:
 
 def positive(x: Any) -> Tensor:
     """np.positive."""
-    tensor: Tensor = x
+    tensor: Tensor = x.copy()
+    return tensor
+
+
+def copy(a: Any) -> Tensor:
+    """np.copy."""
+    tensor: Tensor = a.copy()
     return tensor
 
 
@@ -246,6 +262,33 @@ def getitem(a: Tensor, key: Any) -> Tensor:
     if all(entry is None or _is_full(entry) for entry in index):
         return expand_dims(a, [i for i, entry in enumerate(index) if entry is None])
     return _apply("slice", a, index=index)
+
+
+def setitem(a: Tensor, key: Any, value: Any) -> Tensor:
+    """What ``a`` holds after ``a[key] = value``."""
+    entries = key if isinstance(key, tuple) else (key,)
+    (part,) = _tensors_of(a, value)
+    if any(map(_is_array, entries)):
+        return _by_mask(a, entries, part)
+    index = basic_index(key, a.ndim)
+    while index and _is_full(index[-1]):
+        index = index[:-1]
+    if index:
+        return _apply("put", a, part, index=index)
+    return memory.fitted(part, a, "item assignment")
+
+
+def _by_mask(a: Tensor, entries: tuple[Any, ...], value: Tensor) -> Tensor:
+    """``a[mask] = number``."""
+    mask = np.asarray(entries[0]) if isinstance(entries[0], list) else entries[0]
+    if len(entries) > 1 or mask.dtype.kind != "b" or value.ndim or mask.ndim > a.ndim:
+        raise GraphError(
+            "this assignment to places given by arrays has no rule in graphdiff",
+            hint="use np.where(mask, new, old), or slices",
+        )
+    if mask.ndim < a.ndim:
+        mask = np.expand_dims(mask, tuple(range(mask.ndim, a.ndim)))
+    return where(mask, memory.fitted(value, a, "item assignment"), a)
 
 
 def _by_arrays(a: Tensor, entries: tuple[Any, ...]) -> Tensor:
@@ -322,6 +365,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.concatenate: concatenate,
         np.stack: stack,
         np.astype: astype,
+        np.copy: copy,
         np.full_like: full_like,
         np.zeros_like: zeros_like,
         np.ones_like: ones_like,

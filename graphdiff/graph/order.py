@@ -35,6 +35,18 @@ def fill(empty: nx.MultiDiGraph, dag: nx.MultiDiGraph, nodes: Iterable[Any]) -> 
             succ[source][target] = pred[target][source] = edges
 
 
+def relabel(dag: nx.MultiDiGraph, node: str, name: str) -> None:
+    """Give a node another name. Cost: its degree (`networkx.relabel_nodes` looks at every node)."""
+    dag.add_node(name, **dag.nodes[node])
+    dag.add_edges_from(
+        (u, name, k, d) for u, _, k, d in [*dag.in_edges(node, data=True, keys=True)]
+    )
+    dag.add_edges_from(
+        (name, v, k, d) for _, v, k, d in [*dag.out_edges(node, data=True, keys=True)]
+    )
+    dag.remove_node(node)
+
+
 def topological_order(dag: nx.DiGraph) -> list[Any]:
     """The nodes of a DAG in the order of declaration, operands moved before their users.
 

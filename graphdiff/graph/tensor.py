@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph import numpy_api
+from graphdiff.graph import memory, numpy_api
+from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.spec import Dimension, Shape, Spec, dimension_names
 
@@ -40,30 +41,37 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     <Tensor 'h': tanh, float64 (t, 2)>
     """
 
-    __slots__ = ("__weakref__", "_node", "graph")
-    graph: Graph
-    _node: str
+    __slots__ = ("__weakref__", "_cell", "_place", "graph")
 
-    def __new__(cls, graph: Graph, node: str) -> Tensor:
-        """The one tensor of a node."""
-        tensor = graph._tensors.get(node)
-        if tensor is None:
-            tensor = super().__new__(cls)
-            tensor.graph, tensor._node = graph, node
-            graph._tensors[node] = tensor
-        return tensor
+    def __init__(self, graph: Graph, node: str) -> None:
+        self.graph = graph
+        cell = graph._cells.get(node)
+        if cell is None:
+            cell = graph._cells[node] = Cell(node)
+        self._cell = cell
+        self._place: memory.Place | None = None  # where it shares memory with others
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Tensor, (self.graph, self.name)
+
+    def __copy__(self) -> Tensor:
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> Tensor:
+        return self.copy()
 
     # -- what is known of it -----------------------------------------------------------------
 
     @property
     def name(self) -> str:
         """The name of the node."""
-        if self._node not in self.graph.dag:
-            raise GraphError(f"the node {self._node!r} is no longer in {self.graph.name!r}")
-        return self._node
+        place = self._place
+        if place is not None and place.base is not None and place.version != place.memory.version:
+            memory.refresh(self)
+        node = self._cell.node
+        if node not in self.graph.dag._node:
+            raise GraphError(f"the node {node!r} is no longer in {self.graph.name!r}")
+        return node
 
     @property
     def spec(self) -> Spec:
@@ -139,7 +147,15 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__":
             _refuse(f"np.{name}.{method}", "use the function instead, such as np.sum")
         if "out" in kwargs:
-            _refuse(f"out= of np.{name}", "write a = a + b: a value of a graph does not change")
+            (target,) = kwargs.pop("out")
+            if not isinstance(target, Tensor):
+                _refuse(
+                    f"out= of np.{name} into a NumPy array",
+                    "write a = a + b, and begin with a tensor, such as np.zeros_like(x)",
+                )
+            value = getattr(ufunc, method)(*args, **kwargs)
+            memory.write(target, memory.fitted(value, target, f"np.{name}"))
+            return target
         if kwargs:
             _refuse(f"np.{name} with {', '.join(kwargs)}=", "use astype or np.where")
         if ufunc in numpy_api.UFUNCS:
@@ -186,7 +202,10 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         self._not_known("a truth value", "use np.where(condition, a, b) instead of a branch")
 
     def __float__(self) -> NoReturn:
-        self._not_known("a float")
+        self._not_known(
+            "a float",
+            "keep it a tensor: in an array of np.zeros_like(x), or a list that np.stack joins",
+        )
 
     def __int__(self) -> NoReturn:
         self._not_known("an int")
@@ -228,10 +247,12 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         except GraphdiffError as error:
             raise error.at(self.name, "index", None) from None
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        _refuse(
-            "assignment to a part of a tensor", "build the value with np.where or np.concatenate"
-        )
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Assign to a part; later reads see it, and what was computed before does not change."""
+        try:
+            memory.write(self, numpy_api.setitem(self, key, value))
+        except GraphdiffError as error:
+            raise error.at(self.name, "item assignment", None) from None
 
     # -- an array's methods ------------------------------------------------------------------
 
@@ -291,6 +312,14 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         tensor: Tensor = self._numpy(np.astype, dtype)
         return tensor
 
+    def copy(self) -> Tensor:
+        """The same value, apart from what is assigned to this one later."""
+        return Tensor(self.graph, self.name)
+
+    def flatten(self) -> Tensor:
+        """All elements along one axis, as a copy."""
+        return self.ravel().copy()
+
     def dot(self, other: Any) -> Tensor:
         """np.dot."""
         tensor: Tensor = self._numpy(np.dot, other)
@@ -302,7 +331,17 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         return tuple(dict.fromkeys(n for part in self.shape for n in dimension_names(part)))
 
 
-# A tensor is a value: ``x += 1`` gives x another one, and the graph keeps both.
+def _in_place(operator: str) -> Callable[[Tensor, Any], Any]:
+    """``a += b``: the variable's array is assigned to; a scalar, as in NumPy, is made anew."""
+    plain = getattr(np.lib.mixins.NDArrayOperatorsMixin, f"__{operator}__")
+    assigning = getattr(np.lib.mixins.NDArrayOperatorsMixin, f"__i{operator}__")
+
+    def method(self: Tensor, other: Any) -> Any:
+        return assigning(self, other) if self.ndim else plain(self, other)
+
+    return method
+
+
 for _name in (
     "add",
     "sub",
@@ -316,7 +355,7 @@ for _name in (
     "or",
     "xor",
 ):
-    setattr(Tensor, f"__i{_name}__", getattr(Tensor, f"__{_name}__"))
+    setattr(Tensor, f"__i{_name}__", _in_place(_name))
 
 
 _signature = lru_cache(inspect.signature)

@@ -103,6 +103,10 @@ def traced(
             (g for g in error.graphs if graph in error.graphs and g is not graph), None
         )
         raise
+    except ValueError as error:  # NumPy's, of an item assignment that asked for a float
+        if isinstance(error.__cause__, GraphdiffError):
+            raise error.__cause__ from None
+        raise
     leaves, structure = flatten(result)
     taken = {name.split(".")[0] for name in inputs if name is not None}
     if has_aux:
