@@ -91,6 +91,19 @@ def topological_order(dag: nx.DiGraph) -> list[Any]:
     return order
 
 
+def users_of(dag: nx.DiGraph, nodes: Iterable[Any]) -> set[Any]:
+    """Some nodes, and all that is computed from them."""
+    succ = dag._succ
+    found = set(nodes)
+    stack = list(found)
+    while stack:
+        for user in succ[stack.pop()]:
+            if user not in found:
+                found.add(user)
+                stack.append(user)
+    return found
+
+
 def order_among(dag: nx.DiGraph, chosen: set[Any]) -> list[Any]:
     """Some of the nodes in topological order. Cost: theirs alone, if they stand as declared."""
     nodes, pred = in_order_of_declaration(dag, chosen), dag._pred

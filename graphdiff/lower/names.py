@@ -34,7 +34,6 @@ _LETTERS: Mapping[str, str] = {
     "min": "m",
     "matmul": "z",
     "add": "z",
-    "transpose": "xT",
     "greater": "mask",
     "less": "mask",
     "greater_equal": "mask",
@@ -141,12 +140,20 @@ class Names:
         if of is not None:
             return f"d{identifier(attributes['seed'])}_d{self.variable(of)}"
         if attributes["phase"] == "gradient":
-            return _LETTERS.get(attributes["op"], "v")
+            return self._of_activation(node) or _LETTERS.get(attributes["op"], "v")
         if ends_a_line(self.graph, node):
             name = attributes["local"]
         else:
             name = self._before_activation(node) or _LETTERS.get(attributes["op"], "v")
         return identifier(f"{attributes['scope']}/{name}")
+
+    def _of_activation(self, node: str) -> str | None:
+        """``dJ_da1`` for the cotangent of what stands before the activation ``h1``."""
+        for of in self.nodes[node].get("of", ()):
+            if of in self.nodes and (name := self._before_activation(of)) is not None:
+                scoped = identifier(f"{self.nodes[of]['scope']}/{name}")
+                return f"d{identifier(self.nodes[node]['seed'])}_d{scoped}"
+        return None
 
     def _before_activation(self, node: str) -> str | None:
         """``a1`` for the value whose activation is ``h1``."""
