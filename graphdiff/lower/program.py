@@ -74,7 +74,8 @@ def _strong(op: Op, specs: tuple[Spec, ...], weak: tuple[bool, ...]) -> list[str
     numbers = [dtype.type(0).item() for dtype, w in zip(dtypes, weak[first:], strict=True) if w]
     natural = np.result_type(*met, *numbers) if met else np.result_type(*map(type, numbers))
     if natural == np.result_type(*dtypes):
-        return [""] * len(specs)
+        array = op.kernel is not None and weak[0]  # a kernel asks for its dtype
+        return [f"np.{specs[0].dtype}" if array else "", *("" for _ in specs[1:])]
     return [
         f"np.{spec.dtype}" if w and spec.ndim == 0 else ""
         for spec, w in zip(specs, weak, strict=True)

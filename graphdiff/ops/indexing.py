@@ -22,6 +22,7 @@ from graphdiff.ops.spec import (
     Shape,
     Spec,
     broadcast,
+    broadcasts,
     combine,
     normal_axis,
     shape_of,
@@ -160,6 +161,18 @@ def _infer_place(x: Spec, shape: Shape, index: Index) -> Spec:
     return _fitting(x, _infer_slice(whole, index), whole)
 
 
+def _infer_put(x: Spec, value: Spec, index: Index) -> Spec:
+    part = _infer_slice(x, index)
+    if not broadcasts(value.shape, part.shape):
+        raise ShapeError("the value does not fit its place", expected=str(part), got=str(value))
+    if not np.can_cast(value.dtype, x.dtype, "same_kind"):
+        raise DTypeError(
+            "the value does not fit the dtype of its place",
+            expected=str(x.dtype), got=str(value.dtype), hint="convert one with astype",
+        )  # fmt: skip
+    return x
+
+
 def _indices_shape(x: Spec, indices: tuple[Spec, ...]) -> Shape:
     if len(indices) > x.ndim:
         raise ShapeError("too many indices", expected=f"at most {x.ndim}", got=str(len(indices)))
@@ -212,6 +225,14 @@ def _place_vjp(g: Any, y: Any, x: Any, shape: Any, index: Index) -> Any:
     return slice_(g, index=index)
 
 
+def _put_vjp_x(g: Any, y: Any, x: Any, value: Any, index: Index) -> Any:
+    return put(g, np.zeros((), g.dtype), index=index)
+
+
+def _put_vjp_value(g: Any, y: Any, x: Any, value: Any, index: Index) -> Any:
+    return slice_(g, index=index)
+
+
 def _gather_vjp(position: int, g: Any, y: Any, x: Any, *indices: Any) -> Any:
     return scatter_add(g, *indices, shape=x.shape)
 
@@ -232,6 +253,16 @@ def _place_code(site: Site) -> Written:
     index = index_code(site.params["index"])
     shape = shape_code(site.out.shape)
     return Written(f"place({site.operands[0].text}, {shape}, np.s_[{index}])")
+
+
+def _put_code(site: Site) -> Written:
+    x, value = (operand.text for operand in site.operands)
+    return Written(f"put({x}, {value}, np.s_[{index_code(site.params['index'])}])")
+
+
+def _put(site: Site) -> Written:
+    x, value = (operand.text for operand in site.operands)
+    return Written(f"({x} with [{index_code(site.params['index'])}] = {value})")
 
 
 def _scatter_code(site: Site) -> Written:
@@ -285,6 +316,17 @@ place = Op(
     formula=_placed,
     kernel=kernels.place,
 )
+put = Op(
+    "put",
+    _infer_put,
+    ("x", "value"),
+    vjp=(_put_vjp_x, _put_vjp_value),
+    params={"index": REQUIRED},
+    normal=lambda x, value, index: {"index": basic_index(index, x.ndim)},
+    numpy=_put_code,
+    formula=_put,
+    kernel=kernels.put,
+)
 gather = Op(
     "gather",
     _infer_gather,
@@ -335,4 +377,4 @@ scatter_add_along_axis = Op(
     flops=lambda out, x, *indices: x.size,
 )
 
-OPS = (slice_, place, gather, scatter_add, take_along_axis, scatter_add_along_axis)
+OPS = (slice_, place, put, gather, scatter_add, take_along_axis, scatter_add_along_axis)

@@ -123,6 +123,13 @@ def place(x, shape, index):
     return out
 
 
+def put(x, value, index):
+    """Return a copy of x with a value at the basic index."""
+    out = x.copy()
+    out[index] = value
+    return out
+
+
 def scatter_add(x, shape, *indices):
     """Return zeros of a shape, with x added at integer indices: the adjoint of gathering."""
     out = np.zeros(shape, x.dtype)

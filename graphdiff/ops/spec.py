@@ -406,6 +406,13 @@ def broadcast(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
+def broadcasts(shape: Shape, to: Shape) -> bool:
+    """Whether a value of one shape broadcasts to another, which stays as it is."""
+    return len(shape) <= len(to) and all(
+        a in (1, b) for a, b in zip(reversed(shape), reversed(to), strict=False)
+    )
+
+
 def normal_axis(axis: int, ndim: int) -> int:
     """An axis counted from the front.
 

@@ -83,6 +83,10 @@ def normaliser(op: str, other: Callable[..., Any]) -> Row:
     return Row(op, lambda x, axis=-1: other(x, axis=axis), cases)
 
 
+def _slices(index: Any) -> Any:
+    return tuple(slice(*part) if isinstance(part, tuple) else part for part in index)
+
+
 def _place(x: Any, shape: Any, index: Any) -> Any:
     where = tuple(slice(*part) if isinstance(part, tuple) else part for part in index)
     return jnp.zeros(shape, x.dtype).at[where].set(x)
@@ -245,6 +249,18 @@ ROWS = (
             (((3,),), {"shape": (4, 3), "index": ((1, None, None), -1)}),
             (((2,),), {"shape": (5,), "index": ((4, 0, -2),)}),
         ],
+    ),
+    Row(
+        "put",
+        lambda x, value, index: x.at[_slices(index)].set(value),
+        [
+            (((4, 3), (3,)), {"index": (1,)}),
+            (((4, 3), ()), {"index": ((1, None, None), -1)}),
+            (((4, 3), (1,)), {"index": ((None, None, 2), (0, 2, None))}),
+            (((5,), (2,)), {"index": ((4, 0, -2),)}),
+            (((2,), ()), {"index": (0,)}),
+        ],
+        (REAL, REAL),
     ),
     Row(
         "gather",
