@@ -20,7 +20,18 @@ from graphdiff.errors import (
     PlanError,
     ShapeError,
 )
-from graphdiff.functional import grad, jit, stop_gradient, value_and_grad
+from graphdiff.functional import (
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jit,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 from graphdiff.graph.dag import Graph, Report
 from graphdiff.graph.files import load
 from graphdiff.graph.tensor import Tensor
@@ -57,11 +68,17 @@ __all__ = [
     "expression",
     "grad",
     "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
     "jit",
+    "jvp",
     "load",
     "plan",
     "special",
     "stop_gradient",
     "trace",
     "value_and_grad",
+    "vjp",
+    "vmap",
 ]

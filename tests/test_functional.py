@@ -133,6 +133,88 @@ def test_dataclasses_are_arguments_and_gradients() -> None:
     same((found.W, found.b), wanted)
 
 
+# -- products and Jacobians ------------------------------------------------------------------------
+
+
+def several(m: Any, x: Any, p: Any) -> Any:
+    return {"y": m.sin(x) @ p["W"], "z": (m.sum(x * x), p["b"] * 2.0)}
+
+
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+@pytest.mark.parametrize("argnums", [0, 1, (1, 0)])
+def test_jacobians_equal_jax(mode: Any, argnums: Any) -> None:
+    found = gd.jacobian(lambda x, p: several(np, x, p), argnums, mode)(X, W)
+    same(found, jax.jacobian(lambda x, p: several(jnp, x, p), argnums)(X, W))
+
+
+def test_jacobians_run_no_loop_and_choose_the_mode() -> None:
+    tall = gd.jacobian(lambda x: np.tanh(np.ones((50, 2)) @ x))
+    wide = gd.jacobian(lambda x: np.tanh(np.ones((2, 50)) @ x))
+    for fn, argument in ((tall, np.ones(2)), (wide, np.ones(50))):
+        assert all(t.size <= 100 for t in fn.graph(argument))  # nothing is 50 × 50
+        assert "for " not in fn.source(argument).split('"""')[-1]
+
+
+def test_hessians_and_products_with_them_equal_jax() -> None:
+    def f(m: Any, w: Any, x: Any) -> Any:
+        return cost(w, x, Y, m)
+
+    same(gd.hessian(lambda w: f(np, w, X))(W), jax.hessian(lambda w: f(jnp, w, X))(W), 1e-9)
+    v = {"W": W["W"] + 1.0, "b": W["b"] * 2.0}
+    wanted = jax.jvp(jax.grad(lambda w: f(jnp, w, X)), (W,), (v,))[1]
+    same(gd.hvp(lambda w, x: f(np, w, x))(W, X, v), wanted, 1e-9)
+    same(gd.jacobian(gd.grad(lambda w: f(np, w, X)))(W), jax.hessian(lambda w: f(jnp, w, X))(W))
+    with pytest.raises(gd.ArgumentError, match="vector is missing"):
+        gd.hvp(lambda w: f(np, w, X))(W)
+
+
+def test_pullbacks_equal_jax() -> None:
+    value, pullback = gd.vjp(lambda x, p: several(np, x, p), X, W)
+    wanted, theirs = jax.vjp(lambda x, p: several(jnp, x, p), X, W)
+    same(value, wanted)
+    cotangent = jax.tree.map(lambda a: np.asarray(a) + 1.0, wanted)
+    for _ in range(2):
+        same(pullback(cotangent), theirs(cotangent))
+    value, pullback, aux = gd.vjp(lambda x, n: (x * n, "text" and n), X, np.int64(2), has_aux=True)
+    assert aux == 2
+    assert pullback(X)[1] is None
+    with pytest.raises(gd.ArgumentError, match="'cotangent' has the wrong shape"):
+        pullback(Y)
+
+
+def test_a_pullback_is_not_changed_by_what_becomes_of_the_arguments() -> None:
+    x = np.ones(2)
+    _, pullback = gd.vjp(lambda x: x**2, x)
+    x[:] = 7.0
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], [2.0, 2.0])
+
+
+def test_transforms_compose_in_any_order() -> None:
+    def program(d: Any, m: Any, x: Any) -> Any:
+        slope = d.vmap(d.grad(lambda z: m.sin(z) * z**2))
+        curve = d.vmap(lambda z: d.jvp(d.grad(lambda t: t**4), (z,), (1.0,))[1])
+        table = d.jacobian(lambda z: d.vjp(lambda t: m.exp(t) * z, z)[1](m.cos(z))[0])
+        return m.sum(slope(x)) + m.sum(curve(x)) + m.sum(table(x) ** 2)
+
+    x = np.array([0.3, -0.4, 1.1])
+    same(gd.grad(lambda x: program(gd, np, x))(x), jax.grad(lambda x: program(jax, jnp, x))(x))
+    same(
+        gd.hessian(lambda x: program(gd, np, x))(x),
+        jax.hessian(lambda x: program(jax, jnp, x))(x),
+        1e-9,
+    )
+
+
+def test_what_a_jacobian_cannot_be_of_is_refused() -> None:
+    with pytest.raises(gd.GradientError, match=r"no derivative of 'out\.1'"):
+        gd.jacobian(lambda x: (x, x > 0))(X)
+    with pytest.raises(gd.ArgumentError, match="no mode 'sideways'"):
+        gd.jacobian(lambda x: x, mode="sideways")  # type: ignore[arg-type]  # wrong on purpose
+    found, aux = gd.jacobian(lambda x: (x * 2.0, x > 0), has_aux=True)(Y)
+    np.testing.assert_array_equal(found, 2.0 * np.eye(5))
+    assert aux.dtype == bool
+
+
 # -- caching ---------------------------------------------------------------------------------------
 
 

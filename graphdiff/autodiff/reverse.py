@@ -21,7 +21,7 @@ import numpy as np
 from graphdiff.errors import GradientError, GraphError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.dag import Graph, here
-from graphdiff.graph.order import order_among
+from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.op import Masked, Op
 from graphdiff.ops.spec import Dimension, Shape, product
@@ -234,15 +234,7 @@ def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bo
 
 def _active(graph: Graph, roots: set[str], targets: set[str]) -> dict[str, tuple[int, ...]]:
     """The nodes between the targets and the roots, in order, with the positions of path edges."""
-    succ = graph.dag._succ
-    below = set(targets)
-    stack = list(targets)
-    while stack:
-        for user in succ[stack.pop()]:
-            if user not in below:
-                below.add(user)
-                stack.append(user)
-    order = order_among(graph.dag, below)
+    order = order_among(graph.dag, users_of(graph.dag, targets))
     reached: dict[str, tuple[int, ...]] = {}
     for node in order:
         operands = graph.operands(node)

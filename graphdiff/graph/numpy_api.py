@@ -139,7 +139,8 @@ def astype(x: Any, dtype: Any) -> Tensor:
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """np.full_like."""
-    constant: Tensor = a.graph.constant(fill_value, dtype=a.dtype if dtype is None else dtype)
+    value = np.asarray(fill_value).astype(dtype_of(a.dtype if dtype is None else dtype))
+    constant: Tensor = a.graph.constant(value)
     if a.ndim:  # not a view, since it can be assigned to
         constant = a.graph.apply("broadcast_to", (constant,), {"shape": a.shape})
     return constant

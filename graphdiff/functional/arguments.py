@@ -1,0 +1,102 @@
+"""Arguments of transformed functions: which are chosen, checked, and put in place of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphdiff.errors import ArgumentError, GradientError, here
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.nest import flatten, leaf_names, unflatten
+from graphdiff.graph.tensor import Tensor
+from graphdiff.graph.trace import argument_names, function_name, spec_of
+
+Argnums = int | Sequence[int]
+
+
+def positions(argnums: Argnums, args: Sequence[Any]) -> list[int]:
+    """The chosen arguments, counted from the front.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such argument, or one is named twice.
+    """
+    given = [argnums] if isinstance(argnums, int) else list(argnums)
+    for number in given:
+        if not isinstance(number, int) or not -len(args) <= number < len(args):
+            raise ArgumentError(
+                f"there is no argument {number!r} to differentiate by", origin=here(),
+                expected=f"a position below {len(args)}",
+                hint="arguments to differentiate by are given by position, not by name",
+            )  # fmt: skip
+    chosen = [number % len(args) for number in given]
+    if len(set(chosen)) < len(chosen) or not chosen:
+        raise ArgumentError(
+            "argnums names an argument twice, or none", origin=here(), got=repr(argnums)
+        )
+    return chosen
+
+
+def bare(argnums: Argnums, parts: Sequence[Any]) -> Any:
+    """The part of a lone argument, or a tuple of the parts of several."""
+    return parts[0] if isinstance(argnums, int) else tuple(parts)
+
+
+def check_floats(f: Callable[..., Any], args: Sequence[Any], position: int) -> None:
+    """Refuse an argument that cannot be differentiated by, by its name."""
+    leaves, structure = flatten(args[position])
+    names = leaf_names(structure, argument_names(f, args, {})[position])
+    for leaf, name in zip(leaves, names, strict=True):
+        spec = spec_of(leaf, name)
+        number = isinstance(leaf, int) or (spec is not None and not spec.is_float)
+        if number or (spec is None and structure.is_leaf):
+            raise GradientError(
+                f"there is no derivative by {name!r}, which is not a float", origin=here(),
+                expected="float64 or float32", got=repr(leaf if spec is None else spec),
+                hint="pass a float, such as 3.0 or x.astype(np.float64), or choose other argnums",
+            )  # fmt: skip
+
+
+def check_scalar(f: Callable[..., Any], value: Any, more: Sequence[Any]) -> None:
+    """Refuse a result that has no gradient."""
+    single = not more and value is not None and flatten(value)[1].is_leaf
+    spec = spec_of(value, "out") if single else None
+    if spec is not None and spec.ndim == 0 and spec.is_float:
+        return
+    raise GradientError(
+        f"grad needs a function that returns one float, and {function_name(f)!r} does not",
+        origin=getattr(value, "origin", None) or here(), expected="shape ()",
+        got=repr(spec) if spec is not None else "several values or none",
+        hint="return np.sum(...) or np.mean(...), use gd.jacobian, or return (value, aux) with "
+        "has_aux=True",
+    )  # fmt: skip
+
+
+def fresh(graph: Graph, argument: Any) -> Any:
+    """An argument with values of its own, which nothing but the function's result depends on."""
+    leaves, structure = flatten(argument)
+    return unflatten(structure, [own(graph, leaf) for leaf in leaves])
+
+
+def own(graph: Graph, leaf: Any) -> Any:
+    """A leaf with a value of its own: a node that nothing depends on yet."""
+    if spec_of(leaf, "argument") is None:
+        return leaf
+    return graph.apply("identity", (leaf if isinstance(leaf, Tensor) else graph.constant(leaf),))
+
+
+def filled(argument: Any, found: Any) -> Any:
+    """Nested as the argument, with the next of what was found in place of each tensor."""
+    leaves, structure = flatten(argument)
+    return unflatten(
+        structure,
+        [or_zeros(next(found), leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves],
+    )
+
+
+def or_zeros(value: Tensor | None, like: Tensor) -> Any:
+    """A derivative, zeros where it is None."""
+    return np.zeros_like(like) if value is None else value
