@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from graphdiff.errors import PlanError
 from graphdiff.planning.beam import beams
@@ -15,6 +16,7 @@ from graphdiff.planning.exact import cheapest, lowest
 from graphdiff.planning.moves import Budget
 from graphdiff.planning.neighbourhood import improvements
 from graphdiff.planning.orders import least_peak
+from graphdiff.planning.problem import reordered
 from graphdiff.planning.refill import refill
 from graphdiff.planning.schedule import measure
 from graphdiff.planning.strategies import Answer, Request, revolve, sqrt, store
@@ -32,7 +34,10 @@ BEAM_NODES = 600
 MOST_STATES = 3_000_000
 """How many it may visit in the end; a state takes some hundred bytes."""
 
-DEMAND_NODES = 3_000
+DEMAND_COMPUTATIONS = 1_000_000
+"""The most computations of a schedule that recomputes everything."""
+
+DEMAND_NODES = 5_000
 """Above so many nodes, recomputing everything is not tried."""
 
 REFUSAL_SECONDS = 5.0
@@ -68,6 +73,7 @@ class _Search:
         self.peak_bound: float = least_peak(self.problem)
         self.bound = self.problem.base_cost
         self.proof = ""
+        self.order = list(range(len(self.problem)))
 
     def run(self, *, prove: bool) -> Answer:
         """Apply one method after the other until nothing is left to prove."""
@@ -76,6 +82,7 @@ class _Search:
             proof = f"nothing is computed twice; {stored.proof}"
             return Answer(stored.sequence, proof, stored.cost_bound, stored.peak_bound)
         self.lowest = stored.lowest
+        self.order = stored.order or self.order
         if self.peak_bound <= self.limit:
             try:
                 self._methods(prove)
@@ -102,10 +109,25 @@ class _Search:
 
     def _start(self) -> None:
         """Take the schedules of all strategies, with the memory that they leave filled."""
-        for sequence in _candidates(self.request):
-            self._take(refill(self.problem, sequence, int(self.limit)))
-            if self._settled():
-                return
+        given = list(range(len(self.problem)))
+        orders = [given]
+        if measure(self.problem, self.order)[0] < measure(self.problem, given)[0]:
+            orders.append(self.order)
+        for order in orders:
+            problem = self.problem if order is given else reordered(self.problem, order)
+            for sequence in _candidates(replace(self.request, problem=problem)):
+                self._take(
+                    refill(self.problem, [order[node] for node in sequence], int(self.limit))
+                )
+                if self._settled():
+                    return
+        if len(given) <= DEMAND_NODES:
+            most = DEMAND_COMPUTATIONS if self.sequence is None else 20 * len(given)
+            with suppress(PlanError):
+                sequence = on_demand(self.problem, most)
+                self._take(sequence)
+                if len(sequence) <= 20 * len(given):
+                    self._take(refill(self.problem, sequence, int(self.limit)))
 
     def _neighbours(self) -> None:
         if self.sequence is None:
@@ -185,6 +207,3 @@ def _candidates(request: Request) -> Iterator[list[int]]:
         answer = strategy(request)
         if answer.sequence is not None:
             yield answer.sequence
-    if len(problem) <= DEMAND_NODES:
-        with suppress(PlanError):
-            yield on_demand(problem, 100 * len(problem))

@@ -122,6 +122,18 @@ def problem_from_dag(
     )
 
 
+def reordered(problem: Problem, order: Sequence[int]) -> Problem:
+    """The same problem with another given order; the turn is not known in it."""
+    position = {node: i for i, node in enumerate(order)}
+    return Problem(
+        tuple(problem.names[node] for node in order),
+        tuple(tuple(sorted(position[u] for u in problem.operands[node])) for node in order),
+        tuple(problem.sizes[node] for node in order),
+        tuple(problem.costs[node] for node in order),
+        tuple(sorted(position[node] for node in problem.outputs)),
+    )
+
+
 def _given_order(dag: nx.DiGraph) -> list[Hashable]:
     """The topological order that is nearest to the order in which the nodes were added."""
     if not isinstance(dag, nx.Graph) or not dag.is_directed():

@@ -41,7 +41,8 @@ class Answer:
 
     ``sequence`` are the computations, if any were found. Among the schedules that the strategy
     chooses from, none within the limit costs less than ``cost_bound`` or peaks below
-    ``peak_bound``; ``lowest`` is the lowest peak that was seen.
+    ``peak_bound``; ``lowest`` is the lowest peak that was seen, and ``order`` an order that
+    computes every node once with little memory.
     """
 
     sequence: list[int] | None
@@ -49,6 +50,7 @@ class Answer:
     cost_bound: float | None = None
     peak_bound: float = 0
     lowest: float = math.inf
+    order: list[int] | None = None
 
 
 def store(request: Request) -> Answer:
@@ -65,7 +67,7 @@ def store(request: Request) -> Answer:
         else f"no order that computes every node once has a peak below {bound:,} bytes"
     )
     fits = peak <= request.limit
-    return Answer(order if fits else None, proof, problem.base_cost, bound, peak)
+    return Answer(order if fits else None, proof, problem.base_cost, bound, peak, order)
 
 
 def recompute(request: Request) -> Answer:

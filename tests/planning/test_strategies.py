@@ -1,3 +1,5 @@
+import random
+
 import networkx as nx
 import pytest
 
@@ -181,3 +183,15 @@ def test_the_curve_falls():
     assert peaks == sorted(set(peaks))
     assert costs == sorted(set(costs), reverse=True)
     assert len(curve.table().splitlines()) == len(peaks) + 1
+
+
+def test_the_order_in_which_nodes_were_added_matters_little():
+    dag = residual(40)
+    nodes = list(dag)
+    random.Random(1).shuffle(nodes)
+    shuffled = nx.DiGraph()
+    shuffled.add_nodes_from((node, dag.nodes[node]) for node in nodes)
+    shuffled.add_edges_from(dag.edges)
+    limit = plan(dag, "store").peak_bytes // 2
+    found = plan(shuffled, "auto", limit, time_limit=3)
+    assert found.cost <= 1.05 * plan(dag, "auto", limit, time_limit=3).cost
