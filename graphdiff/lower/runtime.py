@@ -34,6 +34,10 @@ class CompileReport:
         )
 
 
+# For each argument its name, its type, and an array's shape and dtype.
+Signature = tuple[tuple[str, type, Any, Any], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """A graph as a function of NumPy arrays.
@@ -60,6 +64,15 @@ class Compiled:
     _function: Callable[..., Any] = field(repr=False)
     _specs: Mapping[str, Spec] = field(repr=False)
     _defaults: Mapping[str, np.ndarray[Any, Any]] = field(repr=False)
+    # One entry: what the arguments of the last good call were.
+    _known: list[Signature | None] = field(default_factory=lambda: [None], init=False, repr=False)
+    # The outputs in order, where generated code returns them in another.
+    _order: tuple[str, ...] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        order = tuple(self.graph.outputs_by_name)
+        if order != (*self.generated.values, *self.generated.gradients):
+            object.__setattr__(self, "_order", order)
 
     @property
     def source(self) -> str:
@@ -119,16 +132,24 @@ class Compiled:
                 expected=", ".join(f"{name}=…" for name in self._specs),
                 got=f"{len(args)} without a name",
             )  # fmt: skip
-        arrays = self._checked(values)
+        known = self._known[0]
+        arrays = None if known is None else _as_before(values, known)
+        if arrays is None:
+            arrays = self._checked(values)
+            self._known[0] = _signature(values, self._specs)
         result = self._function(*arrays)
         generated = self.generated
-        outputs, gradients = result if generated.gradients else (result, {})
+        if generated.gradients:
+            result, gradients = result
+        else:
+            gradients = {}
         if len(generated.values) == 1:
-            outputs = {generated.values[0]: outputs}
-        found = outputs | {name: gradients[key] for name, key in generated.gradients.items()}
-        return {name: found[name] for name in self.graph.outputs_by_name}
+            result = {generated.values[0]: result}
+        for name, key in generated.gradients.items():
+            result[name] = gradients[key]
+        return result if self._order is None else {name: result[name] for name in self._order}
 
-    def _checked(self, values: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
+    def _checked(self, values: Mapping[str, Any]) -> list[Any]:
         """The arguments in order, each of its dtype, all shapes fitting."""
         specs = self._specs
         for name in values:
@@ -137,7 +158,7 @@ class Compiled:
                     f"there is no argument {name!r}", origin=here(),
                     expected=", ".join(specs), hint=near(name, specs),
                 )  # fmt: skip
-        arrays: list[np.ndarray[Any, Any]] = []
+        arrays: list[Any] = []
         missing: list[str] = []
         sizes: dict[str, tuple[int, str]] = {}
         for name, spec in specs.items():
@@ -170,6 +191,43 @@ class Compiled:
                             f"{name!r} does not fit", origin=here(),
                             expected=f"{part} = {wanted}", got=shape_text(array.shape),
                         )  # fmt: skip
+
+
+def _as_before(values: Mapping[str, Any], signature: Signature) -> list[Any] | None:
+    """The arguments in order, if they are of the form that was checked the last time."""
+    if len(values) != len(signature):
+        return None
+    arrays: list[Any] = []
+    for name, cls, shape, dtype in signature:
+        value = values.get(name)
+        kind = type(value)
+        if kind is not cls:
+            return None
+        if kind is np.ndarray:
+            if value.shape != shape or value.dtype is not dtype:
+                return None
+        else:
+            value = np.float64(value)  # type: ignore[arg-type]  # a float
+        arrays.append(value)
+    return arrays
+
+
+def _signature(values: Mapping[str, Any], specs: Mapping[str, Spec]) -> Signature | None:
+    """What is to be remembered of good arguments; None where one of them is converted."""
+    if len(values) != len(specs):
+        return None
+    forms: list[tuple[str, type, Any, Any]] = []
+    for name, spec in specs.items():
+        value = values[name]
+        if type(value) is np.ndarray:
+            if value.dtype is not spec.dtype:
+                return None
+            forms.append((name, np.ndarray, value.shape, value.dtype))
+        elif type(value) in (float, np.float64) and spec.dtype == np.float64:
+            forms.append((name, type(value), None, None))
+        else:
+            return None
+    return tuple(forms)
 
 
 def _converted(name: str, value: Any, spec: Spec) -> np.ndarray[Any, Any]:
