@@ -199,7 +199,7 @@ def _as_before(values: Mapping[str, Any], signature: Signature) -> list[Any] | N
         return None
     arrays: list[Any] = []
     for name, cls, shape, dtype in signature:
-        value = values.get(name)
+        value: Any = values.get(name)
         kind = type(value)
         if kind is not cls:
             return None
@@ -207,7 +207,7 @@ def _as_before(values: Mapping[str, Any], signature: Signature) -> list[Any] | N
             if value.shape != shape or value.dtype is not dtype:
                 return None
         else:
-            value = np.float64(value)  # type: ignore[arg-type]  # a float
+            value = np.float64(value)
         arrays.append(value)
     return arrays
 
