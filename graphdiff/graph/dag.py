@@ -23,7 +23,7 @@ from graphdiff.errors import here as here
 from graphdiff.errors import near as near
 from graphdiff.graph.memory import Cell
 from graphdiff.graph.nodes import Source, infer, place_of, source_spec
-from graphdiff.graph.order import fill, in_order_of_declaration, relabel, topological_order
+from graphdiff.graph.order import fill, in_order_of_declaration, insert, relabel, topological_order
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.values import frozen_array, is_weak, weak_dtype
 from graphdiff.ops import find
@@ -264,17 +264,21 @@ class Graph:
         if len(sources) == 1:
             ((source, keys),) = sources.items()
             return [source] * len(keys)
+        if len(sources) == 2:
+            (a, at_a), (b, at_b) = sources.items()
+            if len(at_a) == len(at_b) == 1:
+                return [a, b] if next(iter(at_a)) < next(iter(at_b)) else [b, a]
         pairs = [(key, source) for source, keys in sources.items() for key in keys]
         pairs.sort()
         return [source for _, source in pairs]
 
     def op(self, node: str) -> Op:
         """The op of a node."""
-        return find(self.dag.nodes[node]["op"])
+        return find(self.dag._node[node]["op"])
 
     def spec(self, node: str) -> Spec:
         """The shape and the dtype of a node."""
-        spec: Spec = self.dag.nodes[node]["spec"]
+        spec: Spec = self.dag._node[node]["spec"]
         return spec
 
     def order(self) -> list[str]:
@@ -390,7 +394,7 @@ class Graph:
             operands = _operands_of(operands, op)
         beside = operands if op.elementwise else ()
         found = [self._operand(operand, beside) for operand in operands]
-        nodes = self.dag.nodes
+        nodes = self.dag._node
         specs = tuple(nodes[o]["spec"] if isinstance(o, str) else o.spec for o in found)
         params, spec = infer(op, specs, params or {}, found)
         names = [o if isinstance(o, str) else self._insert_source(o) for o in found]
@@ -436,12 +440,10 @@ class Graph:
             attributes.update(marks)
         else:
             attributes.update(place_of(calling_line()))
-            nodes = self.dag.nodes
+            nodes = self.dag._node
             if any(nodes[source]["phase"] != "forward" for source in operands):
                 attributes["phase"] = "gradient"
-        self.dag.add_node(name, **attributes)
-        for position, source in enumerate(operands):
-            self.dag.add_edge(source, name, position)
+        insert(self.dag, name, attributes, operands)
         return name
 
     def _fresh(self, stem: str) -> str:

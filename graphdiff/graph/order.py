@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import networkx as nx
@@ -15,8 +16,28 @@ def in_order_of_declaration(dag: nx.DiGraph, nodes: Iterable[Any]) -> list[Any]:
 
     It is not the order of insertion, since networkx moves a node to the end when it is renamed.
     """
-    attributes, last = dag.nodes, len(dag)
-    return sorted(nodes, key=lambda node: attributes[node].get("declared", last))
+    attributes, last = dag._node, len(dag)
+    given = list(nodes)
+    numbers = [attributes[node].get("declared", last) for node in given]
+    if all(map(operator.le, numbers, numbers[1:])):
+        return given
+    return [given[i] for i in sorted(range(len(given)), key=numbers.__getitem__)]
+
+
+def insert(
+    dag: nx.MultiDiGraph, node: str, attributes: dict[str, Any], operands: Sequence[str]
+) -> None:
+    """Add a node that is not there yet, and the edges from its operands."""
+    succ = dag._succ
+    dag._node[node] = attributes
+    succ[node] = {}
+    sources: dict[str, dict[int, Any]] = {}
+    dag._pred[node] = sources
+    for position, source in enumerate(operands):
+        keys = sources.get(source)
+        if keys is None:
+            keys = sources[source] = succ[source][node] = {}
+        keys[position] = {}
 
 
 def fill(empty: nx.MultiDiGraph, dag: nx.MultiDiGraph, nodes: Iterable[Any]) -> None:
@@ -58,7 +79,7 @@ def topological_order(dag: nx.DiGraph) -> list[Any]:
         If there is a cycle; the message names it.
     """
     nodes = in_order_of_declaration(dag, dag)
-    pred = dag.pred
+    pred = dag._pred  # the plain dict: networkx's views take most of the time
     done: set[Any] = set()
     for node in nodes:
         if not done.issuperset(pred[node]):
@@ -117,7 +138,7 @@ def order_among(dag: nx.DiGraph, chosen: set[Any]) -> list[Any]:
 
 def _operands_first(dag: nx.DiGraph, node: Any) -> Iterator[Any]:
     """The operands of a node in the order of declaration, however its edges were added."""
-    operands = dag.pred[node]
+    operands = dag._pred[node]
     return iter(in_order_of_declaration(dag, operands) if len(operands) > 1 else operands)
 
 
