@@ -6,6 +6,8 @@ import ast
 import linecache
 from functools import lru_cache
 
+import networkx as nx
+
 
 @lru_cache(maxsize=64)
 def _targets(file: str) -> dict[int, str]:
@@ -27,3 +29,14 @@ def _targets(file: str) -> dict[int, str]:
 def assigned_name(file: str, line: int) -> str | None:
     """The variable that a line assigns: ``"a"`` for ``a = x @ W + c``."""
     return _targets(file).get(line)
+
+
+def ends_a_line(dag: nx.MultiDiGraph, node: str) -> bool:
+    """Whether the user's line assigned this value to a variable: no other of the line uses it."""
+    nodes = dag.nodes
+    if "local" not in nodes[node]:
+        return False
+    line = (nodes[node]["origin"], nodes[node]["local"])
+    return not any(
+        (nodes[user]["origin"], nodes[user].get("local")) == line for user in dag.succ[node]
+    )

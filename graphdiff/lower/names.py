@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from graphdiff.graph.dag import Graph
+from graphdiff.graph.origin import ends_a_line
 
 _RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np"})
 
@@ -141,7 +142,7 @@ class Names:
             return f"d{identifier(attributes['seed'])}_d{self.variable(of)}"
         if attributes["phase"] == "gradient":
             return self._of_activation(node) or _LETTERS.get(attributes["op"], "v")
-        if ends_a_line(self.graph, node):
+        if ends_a_line(self.graph.dag, node):
             name = attributes["local"]
         else:
             name = self._before_activation(node) or _LETTERS.get(attributes["op"], "v")
@@ -174,17 +175,6 @@ class Names:
         self.numbers[wish] = number
         self.taken.add(name)
         return name
-
-
-def ends_a_line(graph: Graph, node: str) -> bool:
-    """Whether the user's line assigned this value to a variable."""
-    nodes = graph.dag.nodes
-    if "local" not in nodes[node]:
-        return False
-    line = (nodes[node]["origin"], nodes[node]["local"])
-    return not any(
-        (nodes[user]["origin"], nodes[user].get("local")) == line for user in graph.dag.succ[node]
-    )
 
 
 def _part(name: str) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.lower.names import Names, ends_a_line, plain
+from graphdiff.graph.origin import ends_a_line
+from graphdiff.lower.names import Names, plain
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Spec, dimension_names
@@ -27,6 +28,7 @@ _LONGEST = 200
 
 _BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
+_WHOLE = frozenset({"add", "subtract", "multiply", "negative"})
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
 
 
@@ -157,7 +159,8 @@ class _Writer:
         self.outputs = set(graph.outputs_by_name.values())
         self.text: dict[str, Written] = {}
         self.code: dict[str, Written] = {}
-        self.weak: set[str] = set()
+        self.weak: set[str] = set()  # numbers of Python's, not of NumPy's
+        self.whole: set[str] = set()  # those of them that are ints, being made of sizes
 
     def program(self) -> Program:
         graph, names = self.graph, self.names
@@ -215,10 +218,12 @@ class _Writer:
         weak = tuple(operand in self.weak for operand in operands)
         if op.name in SOURCES or (op.name in _ARITHMETIC and all(weak)):
             self.weak.add(node)
+            if op.name == "size" or (op.name in _WHOLE and self.whole.issuperset(operands)):
+                self.whole.add(node)
         elif any(weak):
             texts = tuple(map(_typed, texts, _strong(op, specs, weak)))
-            if op.name == "broadcast_to" and spec.is_float and texts[0].text.isidentifier():
-                texts = (Written(f"float({texts[0].text})"),)  # a size, which is an int
+            if op.name == "broadcast_to" and spec.is_float and operands[0] in self.whole:
+                texts = (Written(f"float({texts[0].text})"),)
         site = Site(texts, specs, spec, self.nodes[node]["params"])
         return op.numpy(self._own_dimensions(site))
 
@@ -242,7 +247,7 @@ class _Writer:
             return True
         if attributes["op"] in ("constant", "size"):
             return False
-        if attributes["named"] or ends_a_line(self.graph, node):
+        if attributes["named"] or ends_a_line(self.graph.dag, node):
             return True
         uses = sum(map(len, self.graph.dag.succ[node].values()))
         if attributes["op"] in _FREE and self.text[node].text.count("(") == 0:

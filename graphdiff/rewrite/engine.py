@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 
 from graphdiff.graph.dag import Graph
+from graphdiff.graph.origin import ends_a_line
 from graphdiff.graph.tensor import Tensor
 
 Rule = Callable[..., Tensor | None]
@@ -23,13 +24,17 @@ class Draft:
     """A copy of a graph in which nodes give way to others.
 
     What gradient nodes say of forward ones (``of``, ``via``) stays true: an index tells which
-    nodes mention which.
+    nodes mention which. The variable of the user's line stays with the value that the line gave to
+    it, and is taken off the parts of that value, which may be put together otherwise.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph.copy()
         self.dag = self.graph.dag
         self.mentions: dict[str, list[str]] = {}
+        parts = [n for n, a in self.dag.nodes(data=True) if "local" in a]
+        for node in [n for n in parts if not ends_a_line(self.dag, n)]:
+            del self.dag.nodes[node]["local"]
         for node, attributes in self.dag.nodes(data=True):
             for mentioned in (*attributes.get("of", ()), attributes.get("via")):
                 if mentioned is not None and mentioned != node:

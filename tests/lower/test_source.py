@@ -150,6 +150,24 @@ def test_local_variables_give_names() -> None:
     assert "    shifted = x - 1.0  # (t,)\n    cubes = shifted**3.0  # (t,)\n" in source
 
 
+def test_a_variable_stays_with_its_value_when_signs_move() -> None:
+    g = gd.Graph()
+    w = g.parameter("w", ("t",))
+    fit = -np.mean(w * w)
+    g.output("J", fit + np.sum(w))
+    source = gd.compile(gd.gradient(g, of="J")).source
+    assert "fit" not in source  # J = np.sum(w) - np.mean(w * w)
+
+
+def test_a_product_of_sizes_is_filled_in_as_a_float() -> None:
+    g = gd.Graph()
+    x, b = g.input("x", ("t", "n", 3)), g.parameter("b", (3,))
+    g.output("J", (x + b).sum())
+    found = gd.compile(gd.gradient(g, of="J"))(x=np.ones((2, 5, 3)), b=np.zeros(3))["dJ/db"]
+    np.testing.assert_array_equal(found, np.full(3, 10.0))
+    assert found.dtype == np.float64
+
+
 def test_names_that_python_or_the_file_needs_are_stepped_aside_for() -> None:
     g = gd.Graph("odd")
     a = g.input("lambda", ("np",))
