@@ -35,7 +35,7 @@ def _pivots(problem: Problem) -> Sequence[int]:
     """The nodes to try: all of a small graph, else some before the turn, near and far."""
     count = len(problem)
     edges = sum(map(len, problem.operands))
-    tries = max(2, WORK // (count + edges + 1))
+    tries = max(12, WORK // (count + edges + 1))
     if tries >= count:
         return range(count)
     turn = turning_point(problem)

@@ -116,9 +116,7 @@ class _Search:
         for order in orders:
             problem = self.problem if order is given else reordered(self.problem, order)
             for sequence in _candidates(replace(self.request, problem=problem)):
-                self._take(
-                    refill(self.problem, [order[node] for node in sequence], int(self.limit))
-                )
+                self._take_filled([order[node] for node in sequence])
                 if self._settled():
                     return
         if len(given) <= DEMAND_NODES:
@@ -128,6 +126,12 @@ class _Search:
                 self._take(sequence)
                 if len(sequence) <= 20 * len(given):
                     self._take(refill(self.problem, sequence, int(self.limit)))
+
+    def _take_filled(self, sequence: list[int]) -> None:
+        """Take a schedule, and while there is time what comes of it when the memory is filled."""
+        self._take(sequence)
+        if self.sequence is None or time.monotonic() < self.request.deadline:
+            self._take(refill(self.problem, sequence, int(self.limit)))
 
     def _neighbours(self) -> None:
         if self.sequence is None:
@@ -200,10 +204,12 @@ class _Search:
 def _candidates(request: Request) -> Iterator[list[int]]:
     """Schedules to start from."""
     problem = request.problem
+    few, many = STAGES
     tries = max(2, min(40, 20_000 // len(problem)))
-    for stages in STAGES:
-        yield from persistent(problem, request.limit, stages, tries=tries)
+    yield from persistent(problem, request.limit, few, tries=tries)
     for strategy in (sqrt, revolve):
         answer = strategy(request)
         if answer.sequence is not None:
             yield answer.sequence
+    if time.monotonic() < request.deadline:
+        yield from persistent(problem, request.limit, many, tries=tries)
