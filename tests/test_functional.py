@@ -205,6 +205,25 @@ def test_transforms_compose_in_any_order() -> None:
     )
 
 
+@pytest.mark.parametrize("u", [800.0, -800.0, 1.0])
+def test_naive_formulas_are_stable_under_every_transform(u: float) -> None:
+    """-log σ(u) written out: its derivatives are -σ(-u) and σ(u) σ(-u)."""
+
+    def f(u: Any) -> Any:
+        return -np.log(1 / (1 + np.exp(-u)))
+
+    s = gd.special.sigmoid(np.array([-u, u]))
+    slope, curve = -s[0], s[0] * s[1]
+    assert gd.grad(f)(u) == pytest.approx(slope)
+    assert gd.jvp(f, (u,), (1.0,))[1] == pytest.approx(slope)
+    assert gd.vjp(f, u)[1](1.0)[0] == pytest.approx(slope)
+    assert gd.jacobian(f)(u) == pytest.approx(slope)
+    assert gd.vmap(gd.grad(f))(np.array([u]))[0] == pytest.approx(slope)
+    assert gd.grad(gd.grad(f))(u) == pytest.approx(curve)
+    assert gd.hessian(f)(u) == pytest.approx(curve)
+    assert gd.hvp(f)(u, 1.0) == pytest.approx(curve)
+
+
 def test_what_a_jacobian_cannot_be_of_is_refused() -> None:
     with pytest.raises(gd.GradientError, match=r"no derivative of 'out\.1'"):
         gd.jacobian(lambda x: (x, x > 0))(X)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphdiff.errors import ArgumentError, GradientError, here
-from graphdiff.graph.dag import Graph
+from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor
-from graphdiff.graph.trace import argument_names, function_name, spec_of
+from graphdiff.graph.trace import argument_names, function_name, inlined, spec_of, traced
+from graphdiff.rewrite import STABLE
 
 Argnums = int | Sequence[int]
 
@@ -73,6 +75,34 @@ def check_scalar(f: Callable[..., Any], value: Any, more: Sequence[Any]) -> None
         hint="return np.sum(...) or np.mean(...), use gd.jacobian, or return (value, aux) with "
         "has_aux=True",
     )  # fmt: skip
+
+
+def called(
+    f: Callable[..., Any], graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """What a function returns for tensors of a graph, to be differentiated there.
+
+    Naive formulas are made stable first, which takes a graph of the function alone. A function
+    that reads tensors from elsewhere is called as it stands.
+    """
+    try:
+        trace = traced(f, args, kwargs)
+    except OtherGraphError as error:
+        if error.outer is not graph:
+            raise
+        return f(*args, **kwargs)
+    inner = trace.graph
+    for rewrite in STABLE:
+        inner = rewrite(inner)
+    leaves, _ = flatten((tuple(args), dict(kwargs)))
+    return inlined(replace(trace, graph=inner), graph, [_in(graph, leaf) for leaf in leaves])
+
+
+def _in(graph: Graph, leaf: Any) -> Any:
+    """A leaf as a tensor of a graph, if it is a number or an array."""
+    if isinstance(leaf, Tensor) or spec_of(leaf, "argument") is None:
+        return leaf
+    return graph.constant(leaf)
 
 
 def fresh(graph: Graph, argument: Any) -> Any:

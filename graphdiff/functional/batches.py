@@ -14,6 +14,7 @@ from graphdiff.errors import ArgumentError, GradientError, here
 from graphdiff.functional.arguments import (
     Argnums,
     bare,
+    called,
     check_floats,
     fresh,
     own,
@@ -224,7 +225,7 @@ def _jacobian(
     for position in chosen:
         check_floats(f, args, position)
         inner[position] = fresh(graph, args[position])
-    result = f(*inner, **kwargs)
+    result = called(f, graph, inner, kwargs)
     value, aux = pair(result, function_name(f)) if has_aux else (result, None)
     outputs, shape = flatten(value)
     for output, name in zip(outputs, leaf_names(shape, "out"), strict=True):

@@ -13,6 +13,7 @@ from graphdiff.compiler import gradient
 from graphdiff.functional.arguments import (
     Argnums,
     bare,
+    called,
     check_floats,
     check_scalar,
     filled,
@@ -145,7 +146,7 @@ def _inline_gradient(
     for position in chosen:
         check_floats(f, args, position)
         inner[position] = fresh(graph, args[position])
-    result = f(*inner, **kwargs)
+    result = called(f, graph, inner, kwargs)
     scalar, aux = pair(result, function_name(f)) if has_aux else (result, None)
     check_scalar(f, scalar, ())
     by = [leaf for i in chosen for leaf in flatten(inner[i])[0] if isinstance(leaf, Tensor)]

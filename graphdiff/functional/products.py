@@ -11,7 +11,7 @@ import numpy as np
 from graphdiff.autodiff.forward import push_forward
 from graphdiff.autodiff.reverse import pull_back
 from graphdiff.errors import ArgumentError, here
-from graphdiff.functional.arguments import fresh, or_zeros, own
+from graphdiff.functional.arguments import called, fresh, or_zeros, own
 from graphdiff.functional.calling import Function, Inline
 from graphdiff.functional.compiled import jit
 from graphdiff.functional.gradients import grad
@@ -184,7 +184,7 @@ def _pushed(
     inner = fresh(graph, tuple(primals))
     leaves, structure = flatten(inner)
     along = _alike(graph, leaves, structure, tuple(tangents), "tangent", "primals")
-    result = f(*inner)
+    result = called(f, graph, inner, {})
     value, aux = pair(result, function_name(f)) if has_aux else (result, None)
     outputs, shape = flatten(value)
     found = tangents_of(outputs, list(zip(leaves, along, strict=True)))
@@ -207,7 +207,7 @@ def _pullback(
 ) -> tuple[Any, ...]:
     inner = fresh(graph, tuple(primals))
     leaves, structure = flatten(inner)
-    result = f(*inner)
+    result = called(f, graph, inner, {})
     value, aux = pair(result, function_name(f)) if has_aux else (result, None)
     outputs, shape = flatten(value)
 

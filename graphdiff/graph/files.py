@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +113,12 @@ def _declaration_to_json(
         "op": op,
         "operands": graph.operands(name),
         "shape": list(spec.shape),
-        "dtype": str(spec.dtype),
+        "dtype": _dtype_text(spec.dtype),
         "params": _encode_all(params),
     }
+
+
+_dtype_text = lru_cache(str)  # NumPy puts a dtype's name together anew each time
 
 
 def from_json(document: Mapping[str, Any]) -> Graph:

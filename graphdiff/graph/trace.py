@@ -12,6 +12,7 @@ import numpy as np
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError
 from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
+from graphdiff.graph.nodes import Source
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.spec import Spec, dtype_of
 
@@ -118,6 +119,39 @@ def traced(
     for name, leaf in zip(outputs, leaves, strict=True):
         add_output(graph, name, leaf)
     return Trace(graph, tuple(inputs), tuple(outputs), structure)
+
+
+def inlined(trace: Trace, graph: Graph, leaves: Sequence[Any]) -> Any:
+    """What a traced function returns for tensors of another graph, to which its nodes are added.
+
+    Parameters
+    ----------
+    trace
+        The function's graph.
+    graph
+        Where to add it.
+    leaves
+        The leaves of its arguments.
+    """
+    inner = trace.graph
+    given = zip(leaves, trace.inputs, strict=True)
+    found: dict[str, Tensor] = {name: leaf for leaf, name in given if name is not None}
+    for node in inner.order():
+        if node in found:
+            continue
+        attributes = inner.dag.nodes[node]
+        operands = tuple(found[source] for source in inner.operands(node))
+        with graph.marking(**{key: attributes[key] for key in _MARKS if key in attributes}):
+            if operands:
+                found[node] = graph.apply(attributes["op"], operands, attributes["params"])
+            else:
+                source = Source(attributes["op"], attributes["params"], attributes["spec"])
+                found[node] = Tensor(graph, graph._insert_source(source))
+    outputs = inner.outputs_by_name
+    return unflatten(trace.structure, [found[outputs[name]].copy() for name in trace.outputs])
+
+
+_MARKS = ("phase", "scope", "origin", "local", "seed", "via")
 
 
 def pair(result: Any, name: str) -> tuple[Any, Any]:
