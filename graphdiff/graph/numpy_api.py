@@ -16,7 +16,7 @@ from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.graph import memory
 from graphdiff.ops.indexing import Index, basic_index
 from graphdiff.ops.shaping import permutation
-from graphdiff.ops.spec import broadcast, dtype_of, normal_axis
+from graphdiff.ops.spec import dtype_of, normal_axis
 
 if TYPE_CHECKING:
     from graphdiff.graph.tensor import Tensor
@@ -218,16 +218,6 @@ def copy(a: Any) -> Tensor:
     return tensor
 
 
-def logaddexp(x1: Any, x2: Any) -> Tensor:
-    """np.logaddexp; beside 0 it is the softplus of the other."""
-    for a, b in ((x1, x2), (x2, x1)):
-        if not hasattr(a, "graph") and np.ndim(a) == 0 and a == 0:
-            return _apply("softplus", b)
-    tensors = _tensors(x1, x2)
-    shape = broadcast(*(tensor.shape for tensor in tensors))
-    return _apply("logsumexp", stack([broadcast_to(t, shape) for t in tensors]), axis=0)
-
-
 # -- indices ---------------------------------------------------------------------------------------
 
 
@@ -342,14 +332,10 @@ def size(a: Any, axis: int | None = None) -> Any:
     return a.size if axis is None else a.shape[normal_axis(axis, a.ndim)]
 
 
-UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
-    {np.positive: positive, np.logaddexp: logaddexp}
-)
+UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType({np.positive: positive})
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
-        np.sum: _reduction("sum"),
-        np.mean: _reduction("mean"),
         np.max: _reduction("max"),
         np.amax: _reduction("max"),
         np.min: _reduction("min"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph import memory, numpy_api
+from graphdiff.graph import memory, numpy_api, numpy_table
 from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.spec import Dimension, Shape, Spec, dimension_names
@@ -144,6 +144,9 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         name = ufunc.__name__
+        if method in ("reduce", "accumulate") and (ufunc, method) in numpy_table.METHODS:
+            kwargs.setdefault("axis", 0)
+            return numpy_table.METHODS[ufunc, method](*args, **kwargs)
         if method != "__call__":
             _refuse(f"np.{name}.{method}", "use the function instead, such as np.sum")
         if "out" in kwargs:
@@ -158,8 +161,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
             return target
         if kwargs:
             _refuse(f"np.{name} with {', '.join(kwargs)}=", "use astype or np.where")
-        if ufunc in numpy_api.UFUNCS:
-            return numpy_api.UFUNCS[ufunc](*args)
+        if ufunc in numpy_table.UFUNCS:
+            return numpy_table.UFUNCS[ufunc](*args)
         if ALIASES.get(name, name) not in OPS:
             _refuse(f"np.{name}", None)
         if name in _BITWISE and any(_dtype(a) != np.bool_ for a in args):
@@ -176,7 +179,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         kwargs: Mapping[str, Any],
     ) -> Any:
         name = f"{function.__module__.replace('numpy', 'np')}.{function.__name__}"
-        known = numpy_api.FUNCTIONS.get(function)
+        known = numpy_table.FUNCTIONS.get(function)
         if known is None:
             _refuse(name, None)
         try:

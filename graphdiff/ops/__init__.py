@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from graphdiff.errors import GraphError, near
-from graphdiff.ops import elementwise, indexing, linalg, reduction, shaping, sources
+from graphdiff.ops import (
+    cumulative,
+    elementwise,
+    indexing,
+    linalg,
+    ordering,
+    reduction,
+    rounding,
+    shaping,
+    sources,
+    trigonometry,
+)
 from graphdiff.ops.op import Op
 
 OPS: Mapping[str, Op] = MappingProxyType(
@@ -19,6 +30,10 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *linalg.OPS,
             *shaping.OPS,
             *indexing.OPS,
+            *trigonometry.OPS,
+            *rounding.OPS,
+            *cumulative.OPS,
+            *ordering.OPS,
         )
     }
 )
@@ -33,6 +48,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "invert": "logical_not",
         "bitwise_and": "logical_and",
         "bitwise_or": "logical_or",
+        "mod": "remainder",
         "hardtanh": "hard_tanh",
         "expit": "sigmoid",
     }
@@ -51,10 +67,10 @@ def find(name: object) -> Op:
     --------
     >>> find("tanh")
     <op tanh(z)>
-    >>> find("tahn")
+    >>> find("reshap")
     Traceback (most recent call last):
-    graphdiff.errors.GraphError: there is no op 'tahn'
-      try: did you mean 'tanh'?
+    graphdiff.errors.GraphError: there is no op 'reshap'
+      try: did you mean 'reshape'?
     """
     if isinstance(name, str):
         op = OPS.get(ALIASES.get(name, name))

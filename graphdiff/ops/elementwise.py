@@ -60,7 +60,9 @@ def _result_dtype(name: str, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]
     return dtype
 
 
-def _infer(name: str) -> Callable[..., Spec]:
+def inferred(name: str) -> Callable[..., Spec]:
+    """The shape rule of a ufunc of that name."""
+
     def infer(*specs: Spec) -> Spec:
         dtype = _result_dtype(name, tuple(spec.dtype for spec in specs))
         return Spec(broadcast(*(spec.shape for spec in specs)), dtype)
@@ -95,7 +97,7 @@ def elementwise(
 
     return Op(
         name,
-        _infer(name),
+        inferred(name),
         operands,
         vjp=tuple(rule(position) for position in range(count)),
         numpy=numpy or call(f"np.{name}"),
@@ -111,7 +113,7 @@ def elementwise(
 
 def predicate(name: str, numpy: Form, formula: Form, operands: tuple[str, ...]) -> Op:
     """An element-wise op with a boolean result, through which no derivative flows."""
-    return Op(name, _infer(name), operands, numpy=numpy, formula=formula, elementwise=True)
+    return Op(name, inferred(name), operands, numpy=numpy, formula=formula, elementwise=True)
 
 
 def _postfix(symbol: str) -> Form:

@@ -144,3 +144,11 @@ def scatter_add_along_axis(x, indices, shape, axis):
     where[axis] = indices
     np.add.at(out, tuple(where), x)
     return out
+
+
+def recurrence(a, b, axis):
+    """Return y with y[i] = a[i] * y[i - 1] + b[i] along an axis, and y[-1] = 0."""
+    a, y = np.moveaxis(a, axis, 0), np.array(np.moveaxis(b, axis, 0))
+    for i in range(1, len(y)):
+        y[i] += a[i] * y[i - 1]
+    return np.moveaxis(y, 0, axis)

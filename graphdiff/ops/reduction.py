@@ -21,7 +21,8 @@ def _normal_axis(axis: Any, ndim: int) -> Axis:
     return None if len(axes) == ndim else axes[0] if len(axes) == 1 else axes
 
 
-def _normal(x: Spec, axis: Any, keepdims: Any) -> dict[str, Any]:
+def normal_reduction(x: Spec, axis: Any, keepdims: Any) -> dict[str, Any]:
+    """The parameters of a reduction in their one form."""
     if not isinstance(keepdims, (bool, np.bool_)):
         raise GraphError("keepdims is neither True nor False", got=repr(keepdims))
     return {"axis": _normal_axis(axis, x.ndim), "keepdims": bool(keepdims)}
@@ -34,12 +35,14 @@ def _shape(x: Spec, axis: Axis, keepdims: bool) -> Shape:
     return tuple(part for i, part in enumerate(x.shape) if i not in axes)
 
 
-def _infer_sum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+def infer_sum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+    """The shape rule of a sum: booleans are counted."""
     dtype = np.dtype("int64") if x.dtype.kind == "b" else x.dtype
     return Spec(_shape(x, axis, keepdims), dtype)
 
 
-def _infer_mean(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+def infer_mean(x: Spec, axis: Axis, keepdims: bool) -> Spec:
+    """The shape rule of a mean: it is a float."""
     dtype = x.dtype if x.is_float else np.dtype("float64")
     return Spec(_shape(x, axis, keepdims), dtype)
 
@@ -57,7 +60,7 @@ def _infer_float(x: Spec, axis: Axis, keepdims: bool) -> Spec:
     return _infer_extremum(x, axis, keepdims)
 
 
-def _expand(reduced: Any, axis: Axis, keepdims: bool) -> Any:
+def expand(reduced: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced value with its axes back, of length 1; a scalar needs none."""
     if keepdims or axis is None or reduced.ndim == 0:
         return reduced
@@ -71,9 +74,9 @@ def _count(x: Any, axis: Axis) -> Any:
 
 def _extremum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Those that attain the extremum share the cotangent equally."""
-    attained = (x == _expand(y, axis, keepdims)).astype(x.dtype)
+    attained = (x == expand(y, axis, keepdims)).astype(x.dtype)
     share = attained / np.sum(attained, axis=axis, keepdims=True)
-    return _expand(g, axis, keepdims) * share
+    return expand(g, axis, keepdims) * share
 
 
 def _big(symbol: str) -> Form:
@@ -88,7 +91,9 @@ def _big(symbol: str) -> Form:
     return form
 
 
-def _named(name: str) -> Form:
+def named(name: str) -> Form:
+    """``max₀(x)``, with the axes lowered where they are not all."""
+
     def form(site: Site) -> Written:
         axis = site.params["axis"]
         axes = () if axis is None else normal_axes(axis, site.specs[0].ndim)
@@ -97,15 +102,15 @@ def _named(name: str) -> Form:
     return form
 
 
-_AXES = {"axis": None, "keepdims": False}
+AXES = {"axis": None, "keepdims": False}
 
 sum_ = Op(
     "sum",
-    _infer_sum,
+    infer_sum,
     ("x",),
-    vjp=(lambda g, y, x, axis, keepdims: _expand(g, axis, keepdims),),
-    params=_AXES,
-    normal=_normal,
+    vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims),),
+    params=AXES,
+    normal=normal_reduction,
     numpy=call("np.sum", "axis", "keepdims"),
     formula=_big("Σ"),
     spreads=True,
@@ -113,13 +118,13 @@ sum_ = Op(
 )
 mean = Op(
     "mean",
-    _infer_mean,
+    infer_mean,
     ("x",),
-    vjp=(lambda g, y, x, axis, keepdims: _expand(g, axis, keepdims) / _count(x, axis),),
-    params=_AXES,
-    normal=_normal,
+    vjp=(lambda g, y, x, axis, keepdims: expand(g, axis, keepdims) / _count(x, axis),),
+    params=AXES,
+    normal=normal_reduction,
     numpy=call("np.mean", "axis", "keepdims"),
-    formula=_named("mean"),
+    formula=named("mean"),
     spreads=True,
     flops=lambda out, x: x.size,
 )
@@ -128,10 +133,10 @@ max_ = Op(
     _infer_extremum,
     ("x",),
     vjp=(_extremum_vjp,),
-    params=_AXES,
-    normal=_normal,
+    params=AXES,
+    normal=normal_reduction,
     numpy=call("np.max", "axis", "keepdims"),
-    formula=_named("max"),
+    formula=named("max"),
     convention="those that attain it share equally",
     flops=lambda out, x: x.size,
 )
@@ -140,17 +145,17 @@ min_ = Op(
     _infer_extremum,
     ("x",),
     vjp=(_extremum_vjp,),
-    params=_AXES,
-    normal=_normal,
+    params=AXES,
+    normal=normal_reduction,
     numpy=call("np.min", "axis", "keepdims"),
-    formula=_named("min"),
+    formula=named("min"),
     convention="those that attain it share equally",
     flops=lambda out, x: x.size,
 )
 
 
 def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return _expand(g, axis, keepdims) * np.exp(x - _expand(y, axis, keepdims))
+    return expand(g, axis, keepdims) * np.exp(x - expand(y, axis, keepdims))
 
 
 def _softmax_vjp(g: Any, y: Any, x: Any, axis: Axis) -> Any:
@@ -166,13 +171,19 @@ logsumexp = Op(
     _infer_float,
     ("x",),
     vjp=(_logsumexp_vjp,),
-    params=_AXES,
-    normal=_normal,
+    params=AXES,
+    normal=normal_reduction,
     numpy=call("logsumexp", "axis", "keepdims"),
-    formula=_named("logsumexp"),
+    formula=named("logsumexp"),
     kernel=kernels.logsumexp,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
+    workspace=lambda out, x: 2 * x,  # x - max, exp
 )
+def _spread(out: int, x: int) -> int:
+    """An array beside the result, and NumPy's buffer as one value is spread over an axis."""
+    return out + min(out, 64 * 1024)
+
+
 softmax = Op(
     "softmax",
     lambda x, axis: Spec(x.shape, _infer_float(x, axis, True).dtype),
@@ -181,9 +192,10 @@ softmax = Op(
     params={"axis": -1},
     normal=lambda x, axis: {"axis": _normal_axis(axis, x.ndim)},
     numpy=call("softmax", "axis"),
-    formula=_named("softmax"),
+    formula=named("softmax"),
     kernel=kernels.softmax,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
+    workspace=_spread,
 )
 log_softmax = Op(
     "log_softmax",
@@ -193,9 +205,10 @@ log_softmax = Op(
     params={"axis": -1},
     normal=lambda x, axis: {"axis": _normal_axis(axis, x.ndim)},
     numpy=call("log_softmax", "axis"),
-    formula=_named("log softmax"),
+    formula=named("log softmax"),
     kernel=kernels.log_softmax,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
+    workspace=_spread,
 )
 
 OPS = (sum_, mean, max_, min_, logsumexp, softmax, log_softmax)

@@ -234,7 +234,7 @@ def _loop(dag: nx.MultiDiGraph) -> None:
         (_unkeyed, gd.GraphError, "the edge from 'x' has no operand position"),
         (_many, gd.GraphError, "node 'y' (tanh): too many operands"),
         (_with(y={"op": "tahn"}), gd.GraphError, "node 'y': there is no op 'tahn'"),
-        (_with(y={"op": "tahn"}), gd.GraphError, "did you mean 'tanh'?"),
+        (_with(y={"op": "reshap"}), gd.GraphError, "did you mean 'reshape'?"),
         (_with(y={"op": ["tanh"]}), gd.GraphError, "there is no op ['tanh']"),
         (_with(y={"op": None}), gd.GraphError, "node 'y': the node has no op"),
         (_with(W={"shape": (3, 3)}), gd.ShapeError, "node 'z' (add): operands do not broadcast"),

@@ -55,6 +55,20 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
         (lambda x: np.where(x > 0, np.log(x), x), ([-1, 0, 2],), [[1, 1, 0.5]]),
         (lambda x: np.where(x == 0, 1, np.sin(x) / x), ([0],), [[0]]),
     ],
+    "cbrt": [(np.cbrt, ([-8, 0, 8],), [[1 / 12, INF, 1 / 12]])],
+    "hypot": [(np.hypot, ([0, 3], [0, 4]), [[0, 0.6], [0, 0.8]])],
+    "arctan2": [(np.arctan2, ([0, 1], [0, 1]), [[0, 0.5], [0, -0.5]])],
+    "floor": [(np.floor, ([-1, 0, 0.5],), [[0, 0, 0]])],
+    "ceil": [(np.ceil, ([-1, 0, 0.5],), [[0, 0, 0]])],
+    "rint": [(np.rint, ([-0.5, 0, 0.5],), [[0, 0, 0]])],
+    "trunc": [(np.trunc, ([-1, 0, 0.5],), [[0, 0, 0]])],
+    "floor_divide": [(np.floor_divide, ([2, 3], [2, 2]), [[0, 0], [0, 0]])],
+    "remainder": [(np.mod, ([-3, 4, 5], [2, 2, 2]), [[1, 1, 1], [2, -2, -2]])],
+    "fmod": [(np.fmod, ([-3, 4, 5], [2, 2, 2]), [[1, 1, 1], [1, -2, -2]])],
+    "copysign": [(np.copysign, ([-2, 0, 2], [1, 1, -1]), [[-1, 0, -1], [0, 0, 0]])],
+    "heaviside": [(np.heaviside, ([-1, 0, 1], [0.5, 0.5, 0.5]), [[0, 0, 0], [0, 1, 0]])],
+    "norm": [(OPS["norm"], ([0, 0],), [[0, 0]]), (OPS["norm"], ([3, 4],), [[0.6, 0.8]])],
+    "sort": [(lambda x: OPS["sort"](x, axis=0) * np.array([1, 2, 4]), ([1, 0, 1],), [[2, 1, 4]])],
     "stop_gradient": [(lambda x: x * OPS["stop_gradient"](x), ([2, 3],), [[2, 3]])],
     "max": [
         (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),
@@ -77,6 +91,22 @@ def test_every_convention_has_a_test() -> None:
 
 def test_clip_has_slope_1_at_its_bounds() -> None:
     assert slopes(lambda x: np.clip(x, -1, 2), [-2, -1, 0, 2, 3]) == [[0, 1, 1, 1, 0]]
+
+
+def test_the_deviation_of_equal_values_has_slope_0() -> None:
+    assert slopes(np.std, [2, 2, 2]) == [[0, 0, 0]]
+    assert slopes(np.var, [2, 2, 2]) == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([2, 3, 4], [12, 8, 6]), ([0, 3, 4], [12, 0, 0]), ([0, 3, 0], [0, 0, 0])],
+)
+def test_the_slope_of_a_product_is_the_product_of_the_others(
+    values: list[int], expected: list[int]
+) -> None:
+    assert slopes(np.prod, values) == [expected]
+    assert slopes(lambda x: np.cumprod(x)[-1], values) == [expected]
 
 
 def test_logaddexp_beside_zero_has_slope_a_half() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.ops import OPS
-from tests.ops.table import ROWS, Row, as_dtype
+from tests.ops.rows import ROWS
+from tests.ops.table import Row, as_dtype
 from tests.reference import run
 
 Array = np.ndarray[Any, Any]

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from graphdiff.ops import OPS, kernels
 from graphdiff.ops.op import Op
-from tests.ops.table import ROWS
+from tests.ops.rows import ROWS
 
 EXTREMES = [-np.inf, -1e4, -800.0, -40.0, -1e-300, -0.0, 0.0, 5e-324, 30.0, 800.0, 1e4, np.inf]
 DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])

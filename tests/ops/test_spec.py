@@ -195,7 +195,7 @@ def test_dtypes_promote_as_in_numpy(op: Any) -> None:
     for dtypes in pairs:
         specs = [Spec.of((2,), dtype) for dtype in dtypes]
         try:
-            expected = getattr(np, op.name)(*(np.ones(2, dtype) for dtype in dtypes)).dtype
+            expected = getattr(np, op.name)(*(np.zeros(0, dtype) for dtype in dtypes)).dtype
         except TypeError:
             expected = None
         if expected is None or expected.name not in DTYPES:  # such as int8 for bools

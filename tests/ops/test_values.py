@@ -11,7 +11,8 @@ import pytest
 
 from graphdiff.ops import OPS
 from graphdiff.ops.spec import Spec
-from tests.ops.table import ROWS, Row, as_dtype
+from tests.ops.rows import ROWS
+from tests.ops.table import Row, as_dtype
 
 CASES = [
     pytest.param(row, case, id=f"{row.op}-{case}") for row in ROWS for case in range(len(row.cases))

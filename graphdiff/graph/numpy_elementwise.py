@@ -1,0 +1,171 @@
+"""NumPy's element-wise functions that are made of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphdiff.errors import GraphError
+from graphdiff.graph import numpy_api
+
+if TYPE_CHECKING:
+    from graphdiff.graph.tensor import Tensor
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor of a graph."""
+    return hasattr(value, "graph")
+
+
+def _as_float(x: Any) -> Any:
+    return x if not is_tensor(x) or x.dtype.kind == "f" else numpy_api.astype(x, np.float64)
+
+
+def same(x: Any) -> Any:
+    """Real values are their own real part and conjugate."""
+    return x.copy()
+
+
+def fabs(x: Any) -> Any:
+    """np.fabs."""
+    return np.abs(_as_float(x))
+
+
+def float_power(x1: Any, x2: Any) -> Any:
+    """np.float_power: a power in float64."""
+    base, exponent = (
+        numpy_api.astype(x, np.float64) if is_tensor(x) else np.asarray(x, np.float64)[()]
+        for x in (x1, x2)
+    )
+    return base**exponent
+
+
+def _without_nan(x: Any, other: Any) -> Any:
+    """``x``, and the other value where ``x`` is NaN."""
+    if not is_tensor(x) and not np.any(np.isnan(x)):
+        return x
+    return np.where(np.isnan(x), other, x)
+
+
+def fmax(x1: Any, x2: Any) -> Any:
+    """np.fmax: the maximum of what is not NaN."""
+    return np.maximum(_without_nan(x1, x2), _without_nan(x2, x1))
+
+
+def fmin(x1: Any, x2: Any) -> Any:
+    """np.fmin: the minimum of what is not NaN."""
+    return np.minimum(_without_nan(x1, x2), _without_nan(x2, x1))
+
+
+def logaddexp(x1: Any, x2: Any) -> Any:
+    """np.logaddexp; beside 0 it is the softplus of the other."""
+    for a, b in ((x1, x2), (x2, x1)):
+        if not is_tensor(a) and np.ndim(a) == 0 and a == 0:
+            return b.graph.apply("softplus", (b,))
+    graph = next(x.graph for x in (x1, x2) if is_tensor(x))
+    return graph.apply("logaddexp", (x1, x2))
+
+
+def degrees(x: Any) -> Any:
+    """np.degrees."""
+    return x * (180.0 / np.pi)
+
+
+def radians(x: Any) -> Any:
+    """np.radians."""
+    return x * (np.pi / 180.0)
+
+
+def nan_to_num(
+    x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """np.nan_to_num; the slope is 0 at what is replaced."""
+    if x.dtype.kind != "f":
+        return x.copy()
+    limits = np.finfo(x.dtype)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    result = np.where(x == np.inf, high, np.where(x == -np.inf, low, x))
+    return np.where(np.isnan(x), nan, result)
+
+
+def around(a: Any, decimals: int = 0) -> Any:
+    """np.round."""
+    if a.dtype.kind != "f":
+        if decimals >= 0:
+            return a.copy()
+        raise GraphError("np.round of integers to tens or more", hint="use astype(np.float64)")
+    if decimals == 0:
+        return np.rint(a)
+    scale = 10.0 ** abs(decimals)
+    return np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
+
+
+def sinc(x: Any) -> Any:
+    """np.sinc: sin(πx) / (πx), which is 1 at 0."""
+    turned = np.pi * x
+    return np.where(x == 0, 1.0, np.sin(turned) / turned)
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """np.select."""
+    if len(condlist) != len(choicelist):
+        raise GraphError("there are not as many conditions as choices")
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = np.where(condition, choice, result)
+    return result
+
+
+def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
+    """np.choose, for numbers of choices that are in range."""
+    if mode != "raise":
+        raise GraphError("np.choose with mode=", hint="put np.clip or np.mod around the numbers")
+    result = choices[-1]
+    for number in reversed(range(len(choices) - 1)):
+        result = np.where(a == number, choices[number], result)
+    return result
+
+
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
+    """np.piecewise: each function is applied to everything, and its pieces are taken."""
+    conditions = condlist if isinstance(condlist, (list, tuple)) else [condlist]
+    pieces = [f(x, *args) if callable(f) else f for f in funclist]
+    if len(pieces) not in (len(conditions), len(conditions) + 1):
+        raise GraphError("there are not as many conditions as functions")
+    default = pieces.pop() if len(pieces) > len(conditions) else 0
+    for condition, piece in zip(conditions, pieces, strict=True):  # later ones overwrite
+        default = np.where(condition, piece, default)
+    return default
+
+
+UFUNCS: Mapping[np.ufunc, Callable[..., Tensor]] = MappingProxyType(
+    {
+        np.conjugate: same,
+        np.fabs: fabs,
+        np.float_power: float_power,
+        np.fmax: fmax,
+        np.fmin: fmin,
+        np.logaddexp: logaddexp,
+        np.degrees: degrees,
+        np.rad2deg: degrees,
+        np.radians: radians,
+        np.deg2rad: radians,
+    }
+)
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Tensor]] = MappingProxyType(
+    {
+        np.real: same,
+        np.nan_to_num: nan_to_num,
+        np.round: around,
+        np.around: around,
+        np.fix: np.trunc,
+        np.sinc: sinc,
+        np.select: select,
+        np.choose: choose,
+        np.piecewise: piecewise,
+    }
+)

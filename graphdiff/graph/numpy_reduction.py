@@ -1,0 +1,230 @@
+"""NumPy's reductions and cumulative functions that are made of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphdiff.errors import GraphError, ShapeError
+from graphdiff.graph import numpy_api
+from graphdiff.graph.numpy_elementwise import is_tensor
+from graphdiff.ops.spec import Dimension, normal_axes, normal_axis, product
+
+if TYPE_CHECKING:
+    from graphdiff.graph.tensor import Tensor
+
+
+def _count(a: Any, axis: Any) -> Dimension:
+    return product(a.shape[i] for i in normal_axes(axis, a.ndim))
+
+
+def _apply(op: str, a: Any, **params: Any) -> Any:
+    return a.graph.apply(op, (a,), params)
+
+
+def _reduction(op: str, neutral: Any) -> Callable[..., Any]:
+    """A reduction; where ``where`` is false it takes the neutral value instead."""
+
+    def reduce(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+        if where is not True:
+            if neutral is None:
+                raise GraphError(f"np.{op} with where=", hint="use np.where before it")
+            a = np.where(where, a, neutral)
+        return _apply(op, a, axis=axis, keepdims=keepdims)
+
+    reduce.__name__ = op
+    return reduce
+
+
+def mean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    """np.mean."""
+    if where is True:
+        return _apply("mean", a, axis=axis, keepdims=keepdims)
+    if not is_tensor(where):
+        where = np.asarray(where, bool)
+    count = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
+    return np.sum(np.where(where, a, 0), axis=axis, keepdims=keepdims) / count
+
+
+def var(
+    a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False, correction: Any = None
+) -> Any:
+    """np.var: the mean square of the distance from the mean."""
+    ddof = ddof if correction is None else correction
+    distance = np.square(a - np.mean(a, axis=axis, keepdims=True))
+    if ddof == 0:
+        return np.mean(distance, axis=axis, keepdims=keepdims)
+    return np.sum(distance, axis=axis, keepdims=keepdims) / (_count(a, axis) - ddof)
+
+
+def std(
+    a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False, correction: Any = None
+) -> Any:
+    """np.std: the length of the distances from the mean, so that it is 0 for equal values."""
+    ddof = ddof if correction is None else correction
+    distance = a - np.mean(a, axis=axis, keepdims=True)
+    count = _count(a, axis) - ddof
+    length = _apply("norm", distance, axis=axis, keepdims=keepdims)
+    if isinstance(count, int):
+        return length / float(np.sqrt(count))
+    return length / np.sqrt(a.graph.apply("size", (), {"dimension": count, "dtype": a.dtype.name}))
+
+
+def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.ptp."""
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
+    """np.average."""
+    if returned:
+        raise GraphError("np.average with returned=", hint="np.sum(weights) is the second result")
+    if weights is None:
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    if np.shape(weights) != np.shape(a):
+        if not isinstance(axis, (int, np.integer)) or np.ndim(weights) != 1:
+            raise ShapeError("the weights do not fit", hint="give them the shape of the values")
+        after = np.ndim(a) - 1 - normal_axis(int(axis), np.ndim(a))
+        weights = np.expand_dims(weights, tuple(range(1, after + 1)))
+    total = np.broadcast_to(weights, np.shape(a))
+    return np.sum(a * weights, axis=axis, keepdims=keepdims) / np.sum(
+        total, axis=axis, keepdims=keepdims
+    )
+
+
+def _cumulative(op: str) -> Callable[..., Any]:
+    def accumulate(a: Any, axis: Any = None) -> Any:
+        if axis is None:
+            a, axis = numpy_api.ravel(a), 0
+        return _apply(op, a, axis=axis)
+
+    accumulate.__name__ = op
+    return accumulate
+
+
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.count_nonzero."""
+    return np.sum(a != 0, axis=axis, keepdims=keepdims)
+
+
+# -- what is not NaN -------------------------------------------------------------------------------
+
+
+def _without(a: Any, value: float) -> Any:
+    return np.where(np.isnan(a), value, a) if a.dtype.kind == "f" else a
+
+
+def nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.nansum."""
+    return np.sum(_without(a, 0.0), axis=axis, keepdims=keepdims)
+
+
+def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.nanprod."""
+    return np.prod(_without(a, 1.0), axis=axis, keepdims=keepdims)
+
+
+def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.nanmax."""
+    return np.max(_without(a, -np.inf), axis=axis, keepdims=keepdims)
+
+
+def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.nanmin."""
+    return np.min(_without(a, np.inf), axis=axis, keepdims=keepdims)
+
+
+def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.nanmean."""
+    return mean(a, axis, keepdims=keepdims, where=np.logical_not(np.isnan(a)))
+
+
+def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """np.nanvar."""
+    known = np.logical_not(np.isnan(a))
+    distance = a - mean(a, axis, keepdims=True, where=known)
+    total = np.sum(np.where(known, np.square(distance), 0), axis=axis, keepdims=keepdims)
+    return total / (np.sum(known, axis=axis, keepdims=keepdims) - ddof)
+
+
+def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """np.nanstd."""
+    known = np.logical_not(np.isnan(a))
+    distance = np.where(known, a - mean(a, axis, keepdims=True, where=known), 0)
+    count = np.sum(known, axis=axis, keepdims=keepdims) - ddof
+    return _apply("norm", distance, axis=axis, keepdims=keepdims) / np.sqrt(count)
+
+
+# -- differences and moments -----------------------------------------------------------------------
+
+
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """np.diff."""
+    axis = normal_axis(axis, a.ndim)
+    before = (slice(None),) * axis
+    for _ in range(n):
+        a = a[(*before, slice(1, None))] - a[(*before, slice(0, -1))]
+    return a
+
+
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """np.trapezoid: the integral by trapezoids."""
+    last = np.moveaxis(y, axis, -1)
+    if x is not None:
+        dx = np.diff(x) if np.ndim(x) == 1 else np.moveaxis(np.diff(x, axis=axis), axis, -1)
+    return np.sum(dx * (last[..., 1:] + last[..., :-1]), axis=-1) / 2.0
+
+
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None) -> Any:
+    """np.cov: the covariance of the rows."""
+    rows = np.atleast_2d(m)
+    rows = rows if rowvar or np.ndim(m) < 2 else rows.T
+    if y is not None:
+        more = np.atleast_2d(y)
+        rows = np.concatenate([rows, more if rowvar or np.ndim(y) < 2 else more.T])
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    distance = rows - np.mean(rows, axis=1, keepdims=True)
+    return np.squeeze(distance @ distance.T / (rows.shape[1] - ddof))
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+    """np.corrcoef."""
+    c = cov(x, y, rowvar)
+    if c.ndim == 0:
+        return c / c
+    scale = np.sqrt(np.diagonal(c))
+    return c / scale[:, None] / scale[None, :]
+
+
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Tensor]] = MappingProxyType(
+    {
+        np.sum: _reduction("sum", 0),
+        np.mean: mean,
+        np.prod: _reduction("prod", 1),
+        np.any: _reduction("any", False),
+        np.all: _reduction("all", True),
+        np.var: var,
+        np.std: std,
+        np.ptp: ptp,
+        np.average: average,
+        np.cumsum: _cumulative("cumsum"),
+        np.cumprod: _cumulative("cumprod"),
+        np.count_nonzero: count_nonzero,
+        np.nansum: nansum,
+        np.nanprod: nanprod,
+        np.nanmax: nanmax,
+        np.nanmin: nanmin,
+        np.nanmean: nanmean,
+        np.nanvar: nanvar,
+        np.nanstd: nanstd,
+        np.diff: diff,
+        np.trapezoid: trapezoid,
+        np.cov: cov,
+        np.corrcoef: corrcoef,
+    }
+)

@@ -1,0 +1,32 @@
+"""Every function of NumPy that takes tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from graphdiff.graph import numpy_api, numpy_elementwise, numpy_reduction
+
+UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
+    {**numpy_api.UFUNCS, **numpy_elementwise.UFUNCS}
+)
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {**numpy_api.FUNCTIONS, **numpy_elementwise.FUNCTIONS, **numpy_reduction.FUNCTIONS}
+)
+
+# Methods of ufuncs; unlike the functions they take the first axis if none is named.
+METHODS: Mapping[tuple[np.ufunc, str], Callable[..., Any]] = MappingProxyType(
+    {
+        (np.add, "reduce"): FUNCTIONS[np.sum],
+        (np.multiply, "reduce"): FUNCTIONS[np.prod],
+        (np.maximum, "reduce"): FUNCTIONS[np.max],
+        (np.minimum, "reduce"): FUNCTIONS[np.min],
+        (np.logical_and, "reduce"): FUNCTIONS[np.all],
+        (np.logical_or, "reduce"): FUNCTIONS[np.any],
+        (np.add, "accumulate"): FUNCTIONS[np.cumsum],
+        (np.multiply, "accumulate"): FUNCTIONS[np.cumprod],
+    }
+)

@@ -1,0 +1,108 @@
+"""Trigonometric and hyperbolic functions, other logarithms and roots, angles and lengths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader
+import numpy as np
+
+from graphdiff.ops.elementwise import elementwise, inferred, sigmoid
+from graphdiff.ops.notation import call
+from graphdiff.ops.op import Op
+
+if TYPE_CHECKING:
+    import sympy
+else:
+    sympy = lazy_loader.load("sympy")
+
+_LOG_2 = float(np.log(2.0))
+
+tan = elementwise("tan", lambda z: sympy.tan(z))
+arcsin = elementwise("arcsin", lambda z: sympy.asin(z), singular=True)
+arccos = elementwise("arccos", lambda z: sympy.acos(z), singular=True)
+arctan = elementwise("arctan", lambda z: sympy.atan(z))
+sinh = elementwise("sinh", lambda z: sympy.sinh(z), saved=False)
+cosh = elementwise("cosh", lambda z: sympy.cosh(z), saved=False)
+arcsinh = elementwise("arcsinh", lambda z: sympy.asinh(z))
+arccosh = elementwise("arccosh", lambda z: sympy.acosh(z), singular=True)
+arctanh = elementwise("arctanh", lambda z: sympy.atanh(z), singular=True)
+exp2 = elementwise("exp2", lambda z: 2**z)
+log2 = elementwise("log2", lambda z: sympy.log(z, 2), singular=True)
+log10 = elementwise("log10", lambda z: sympy.log(z, 10), singular=True)
+
+
+def _binary(name: str, left: Any, right: Any, convention: str | None = None) -> Op:
+    """An element-wise op of two values, its two vector-Jacobian products written out."""
+    return Op(
+        name,
+        inferred(name),
+        ("a", "b"),
+        vjp=(left, right),
+        numpy=call(f"np.{name}"),
+        formula=call(name),
+        elementwise=True,
+        spreads=True,
+        convention=convention,
+    )
+
+
+def _nonzero(value: Any) -> Any:
+    """A denominator that is 1 where it would be 0; what is divided by it is 0 there."""
+    return np.where(value == 0, 1, value)
+
+
+cbrt = Op(
+    "cbrt",
+    inferred("cbrt"),
+    ("z",),
+    vjp=(lambda g, y, z: g / (3.0 * np.square(y)),),
+    numpy=call("np.cbrt"),
+    formula=call("∛"),
+    elementwise=True,
+    spreads=True,
+    singular=True,
+    convention="∞ at 0",
+)
+hypot = _binary(
+    "hypot",
+    lambda g, y, a, b: g * (a / _nonzero(y)),
+    lambda g, y, a, b: g * (b / _nonzero(y)),
+    "0 at the origin",
+)
+arctan2 = _binary(
+    "arctan2",
+    lambda g, y, a, b: g * (b / _nonzero(np.square(a) + np.square(b))),
+    lambda g, y, a, b: -g * (a / _nonzero(np.square(a) + np.square(b))),
+    "0 at the origin",
+)
+logaddexp = _binary(
+    "logaddexp",
+    lambda g, y, a, b: g * sigmoid(a - b),
+    lambda g, y, a, b: g * sigmoid(b - a),
+)
+logaddexp2 = _binary(
+    "logaddexp2",
+    lambda g, y, a, b: g * sigmoid((a - b) * _LOG_2),
+    lambda g, y, a, b: g * sigmoid((b - a) * _LOG_2),
+)
+
+OPS = (
+    tan,
+    arcsin,
+    arccos,
+    arctan,
+    sinh,
+    cosh,
+    arcsinh,
+    arccosh,
+    arctanh,
+    exp2,
+    log2,
+    log10,
+    cbrt,
+    hypot,
+    arctan2,
+    logaddexp,
+    logaddexp2,
+)

@@ -1,0 +1,7 @@
+"""The whole table of ops, in the order of `graphdiff.ops.OPS`."""
+
+from __future__ import annotations
+
+from tests.ops import rows_elementwise, rows_reduction, table
+
+ROWS = (*table.ROWS, *rows_elementwise.ROWS, *rows_reduction.ROWS)
