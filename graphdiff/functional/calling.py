@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -212,19 +213,19 @@ def _fetch(trace: Trace, compiled: Compiled) -> Callable[[Any], Any]:
     generated, structure = compiled.generated, trace.structure
     gradients = dict(generated.gradients)
     single = len(generated.values) == 1
+    alone = not generated.values
 
     def leaf(name: Any, result: Any) -> Any:
         if isinstance(name, Kept):
             return name.value
         if name in gradients:
-            return result[1][gradients[name]]
+            return (result if alone else result[1])[gradients[name]]
         values = result[0] if gradients else result
         return values if single else values[name]
 
     if structure.is_leaf:
         (name,) = trace.outputs
-        if name in gradients:
-            key = gradients[name]
-            return lambda result: result[1][key]
+        if alone:
+            return operator.itemgetter(gradients[name])
         return functools.partial(leaf, name)
     return lambda result: unflatten(structure, [leaf(name, result) for name in trace.outputs])

@@ -139,7 +139,9 @@ class Compiled:
             self._known[0] = _signature(values, self._specs)
         result = self._function(*arrays)
         generated = self.generated
-        if generated.gradients:
+        if not generated.values:
+            result, gradients = {}, result
+        elif generated.gradients:
             result, gradients = result
         else:
             gradients = {}

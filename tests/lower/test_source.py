@@ -302,3 +302,18 @@ def test_float32_numbers_do_not_turn_into_float64() -> None:
     assert [str(found[name].dtype) for name in "abcd"] == [
         "float32", "float32", "float32", "float64",
     ]  # fmt: skip
+
+
+def test_derivatives_alone_are_a_function_called_grad() -> None:
+    g = gd.Graph("line")
+    x, w = g.input("x", (2,)), g.parameter("w")
+    g.output("J", np.sum(x * w))
+    G = gd.gradient(g, of="J", wrt=["w", "x"])
+    del G.outputs_by_name["J"]
+    f = gd.compile(G)
+    assert "def grad(x, w):" in f.source
+    assert "def forward" not in f.source
+    found = f(x=[1.0, 2.0], w=3.0)
+    assert list(found) == ["dJ/dw", "dJ/dx"]
+    assert found["dJ/dw"] == 3.0
+    np.testing.assert_array_equal(found["dJ/dx"], [3.0, 3.0])
