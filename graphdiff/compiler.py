@@ -17,7 +17,7 @@ from graphdiff.graph.files import digest
 from graphdiff.graph.tensor import Tensor
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
-from graphdiff.planning.cost import weigh
+from graphdiff.planning.cost import in_own_nodes, weigh
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
 from graphdiff.rewrite import DEFAULT, STABLE, Pass
@@ -272,7 +272,7 @@ def plan(
         rewritten = _rewritten(graph, rewrites)
         dag = weigh(rewritten, sizes)
     found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
-    return replace(found, graph=rewritten, planned=digest(graph))
+    return replace(in_own_nodes(found, dag), graph=rewritten, planned=digest(graph))
 
 
 def _function(generated: Module, name: str) -> Any:

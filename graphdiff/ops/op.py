@@ -69,6 +69,9 @@ class Op:
         only move elements.
     view
         Whether NumPy gives a view of the first operand's memory.
+    workspace
+        ``(out, *operands) -> int``: the bytes that its code takes for a while beside its result,
+        given the bytes of the result and of the operands. The default is none.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Op:
     expression: Callable[..., Any] | None = None
     flops: Callable[..., Dimension] | None = None
     view: bool = False
+    workspace: Callable[..., int] | None = None
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.operands, *self.params))})>"

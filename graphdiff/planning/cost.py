@@ -3,20 +3,35 @@
 The result is the bare DAG that planning works on. Its nodes are the values that own memory. A view
 (a transpose, a slice) owns none: what uses it uses the array behind it. Nor do numbers that are
 written into the code. Inputs, parameters and constants are there throughout and are not counted.
+
+Memory that an op takes only while it runs (NumPy's buffers where shapes or dtypes differ, what a
+kernel works with) is an operand of its own, a `Scratch`, that costs nothing and has no other use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 import networkx as nx
+import numpy as np
 
 from graphdiff.errors import PlanError, near
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.ops.spec import Dimension, dimension_names, evaluate_dimension
+from graphdiff.ops.spec import Spec, dimension_names, evaluate_dimension
+from graphdiff.planning.problem import problem_from_dag
+from graphdiff.planning.schedule import Plan, make_plan
 
+_BUFFER = 8192  # elements of an operand that NumPy converts or broadcasts at a time
 _COPIED_BY_RESHAPE = frozenset({"transpose", "slice", "broadcast_to"})
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
+
+
+class Scratch(NamedTuple):
+    """The memory that a node takes while it runs, beside its operands and its result."""
+
+    node: str
 
 
 def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
@@ -32,7 +47,8 @@ def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
     Returns
     -------
     networkx.DiGraph
-        In topological order, with the graph attribute ``outputs``.
+        In topological order, with the graph attribute ``outputs``. A node that takes a notable
+        amount of memory while it runs has a `Scratch` among its operands.
 
     Raises
     ------
@@ -70,12 +86,13 @@ def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
             bases[node] = (node,)
             out = graph.spec(node)
             work = graph.op(node).work(out, *(graph.spec(operand) for operand in operands))
-            result.add_node(
-                node,
-                size=_evaluate(out.size, known) * out.dtype.itemsize,
-                cost=_evaluate(work, known),
-                phase=graph.dag.nodes[node]["phase"],
-            )
+            phase = graph.dag.nodes[node]["phase"]
+            size = _bytes(out, known)
+            scratch = _scratch(graph, node, [n for n in operands if n not in numbers], known)
+            if scratch > size // 20:
+                result.add_node(Scratch(node), size=scratch, cost=0, phase=phase)
+                result.add_edge(Scratch(node), node)
+            result.add_node(node, size=size, cost=evaluate_dimension(work, known), phase=phase)
             result.add_edges_from((base, node) for base in behind)
     outputs = [base for node in graph.outputs_by_name.values() for base in bases[node]]
     result.graph["outputs"] = list(dict.fromkeys(outputs))
@@ -125,5 +142,54 @@ def _checked_sizes(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
     return sizes
 
 
-def _evaluate(value: Dimension, sizes: Mapping[str, int]) -> int:
-    return evaluate_dimension(value, sizes)
+def _bytes(spec: Spec, sizes: Mapping[str, int]) -> int:
+    return evaluate_dimension(spec.size, sizes) * spec.dtype.itemsize
+
+
+def _scratch(graph: Graph, node: str, arrays: list[str], sizes: Mapping[str, int]) -> int:
+    """The bytes that a node takes while it runs; ``arrays`` are its operands but for numbers."""
+    op, out = graph.op(node), graph.spec(node)
+    specs = [graph.spec(operand) for operand in arrays]
+    if op.workspace is not None:
+        return op.workspace(_bytes(out, sizes), *(_bytes(spec, sizes) for spec in specs))
+    if not op.elementwise or op.view:
+        return 0
+    if op.name == "where":  # its condition is taken as it is
+        dtype, alike = out.dtype, {out.dtype, np.dtype(bool)}
+    else:
+        dtype = np.result_type(*(spec.dtype for spec in specs)) if specs else out.dtype
+        alike = {dtype}
+    buffered = sum(
+        spec.size != 1 and (spec.shape != out.shape or spec.dtype not in alike) for spec in specs
+    )
+    return buffered * min(evaluate_dimension(out.size, sizes), _BUFFER) * dtype.itemsize
+
+
+def in_own_nodes(plan: Plan, dag: nx.DiGraph) -> Plan:
+    """A plan of a weighed graph in terms of the graph's own nodes.
+
+    The memory that a node takes while it runs is counted just then, wherever the plan made room
+    for it.
+    """
+    problem = problem_from_dag(dag, dag.graph["outputs"])
+    index = {name: i for i, name in enumerate(problem.names)}
+    sequence: list[int] = []
+    for action, node in plan.steps:
+        if action == "compute" and not isinstance(node, Scratch):
+            scratch = index.get(Scratch(str(node)))
+            sequence += [index[node]] if scratch is None else [scratch, index[node]]
+    exact = make_plan(
+        problem,
+        sequence,
+        lower_bound=plan.lower_bound,
+        strategy=plan.strategy,
+        proof=plan.proof,
+    )
+    kept = [i for i, (_, node) in enumerate(exact.steps) if not isinstance(node, Scratch)]
+    return replace(
+        exact,
+        steps=tuple(exact.steps[i] for i in kept),
+        timeline=tuple(exact.timeline[i] for i in kept),
+        stored=tuple(node for node in exact.stored if not isinstance(node, Scratch)),
+        recomputed=tuple(node for node in exact.recomputed if not isinstance(node, Scratch)),
+    )
