@@ -73,7 +73,7 @@ class _Beam:
     def _narrow(
         self, layer: dict[int, tuple[float, int, int, int]], below: float
     ) -> dict[int, tuple[float, int, int, int]]:
-        """The most promising states: of least bound, and among equals of fewest bytes."""
+        """The most promising states: of least bound, and half as many of fewest bytes."""
         ranked = []
         for wanted, state in layer.items():
             bound = state[0] + self.passing.repeated(wanted, state[2])
@@ -81,4 +81,9 @@ class _Beam:
                 ranked.append((bound, state[3], state[1], wanted))
         self.cut = self.cut or len(ranked) > self.width
         ranked.sort()
-        return {wanted: layer[wanted] for *_, wanted in ranked[: self.width]}
+        chosen = ranked[: self.width]
+        # Where memory is tight the cheapest states may all be dead ends: so the smallest, too.
+        rest = ranked[self.width :]
+        rest.sort(key=lambda state: (state[1], state[0], state[2]))
+        chosen += rest[: self.width // 2]
+        return {wanted: layer[wanted] for *_, wanted in chosen}
