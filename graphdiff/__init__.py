@@ -5,8 +5,11 @@ made in reverse mode; both are lowered to plain NumPy source, run, and drawn wit
 """
 
 from graphdiff import special
+from graphdiff.autodiff.counting import Blowup, blowup, count_paths
+from graphdiff.autodiff.elimination import Elimination, eliminate
+from graphdiff.autodiff.path_sum import path_sum
 from graphdiff.autodiff.paths import Expression, expression
-from graphdiff.compiler import compile, gradient, plan
+from graphdiff.compiler import compile, gradient, plan, tradeoff
 from graphdiff.drawing import Picture, draw
 from graphdiff.errors import (
     ArgumentError,
@@ -39,17 +42,20 @@ from graphdiff.graph.trace import trace
 from graphdiff.lower.runtime import Compiled
 from graphdiff.ops.spec import Dim, Spec
 from graphdiff.planning.schedule import Plan
+from graphdiff.planning.tradeoff import Tradeoff
 from graphdiff.version import VERSION
 
 __version__ = VERSION
 
 __all__ = [
     "ArgumentError",
+    "Blowup",
     "CompileError",
     "Compiled",
     "DTypeError",
     "Dim",
     "DrawError",
+    "Elimination",
     "Expression",
     "FileError",
     "GradientError",
@@ -63,8 +69,12 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Tensor",
+    "Tradeoff",
+    "blowup",
     "compile",
+    "count_paths",
     "draw",
+    "eliminate",
     "expression",
     "grad",
     "gradient",
@@ -74,10 +84,12 @@ __all__ = [
     "jit",
     "jvp",
     "load",
+    "path_sum",
     "plan",
     "special",
     "stop_gradient",
     "trace",
+    "tradeoff",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -20,6 +20,8 @@ from graphdiff.lower.source import Module, module
 from graphdiff.planning.cost import in_own_nodes, weigh
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
+from graphdiff.planning.tradeoff import Tradeoff
+from graphdiff.planning.tradeoff import tradeoff as tradeoff_dag
 from graphdiff.rewrite import DEFAULT, STABLE, Pass
 from graphdiff.version import VERSION
 
@@ -261,18 +263,77 @@ def plan(
     >>> f = gd.compile(G, plan=tight)
     """
     if not isinstance(graph, Graph):
-        if sizes is not None:
-            raise PlanError("a bare DAG has no named dimensions", got=f"sizes={sizes!r}")
+        _refuse_sizes(sizes)
         return plan_dag(graph, strategy, memory_limit, outputs, time_limit=time_limit)
+    rewritten, dag = _weighed(graph, sizes, outputs, rewrites)
+    found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
+    return replace(in_own_nodes(found, dag), graph=rewritten, planned=digest(graph))
+
+
+def tradeoff(
+    graph: Graph | nx.DiGraph,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    outputs: Iterable[Hashable] | None = None,
+    rewrites: Sequence[Pass] = DEFAULT,
+    points: int = 12,
+    time_limit: float = 20.0,
+) -> Tradeoff:
+    """The curve of memory against work, from the least memory to storing everything.
+
+    Parameters
+    ----------
+    graph, sizes, outputs, rewrites
+        As for `plan`.
+    points
+        How many points to sample where the whole curve is out of reach.
+    time_limit
+        Seconds after which the search ends with what it has.
+
+    Returns
+    -------
+    Tradeoff
+        ``points`` are plans, each fit for `compile`; ``table()`` lists them.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> g = gd.Graph()
+    >>> x, w = g.input("x", (1000,)), g.parameter("w")
+    >>> J = g.output("J", np.sum(np.tanh(np.tanh(w * x))))
+    >>> curve = gd.tradeoff(gd.gradient(g, of="J"))
+    >>> curve.points[0].peak_bytes < curve.points[-1].peak_bytes
+    True
+    """
+    if not isinstance(graph, Graph):
+        _refuse_sizes(sizes)
+        return tradeoff_dag(graph, outputs, points=points, time_limit=time_limit)
+    rewritten, dag = _weighed(graph, sizes, outputs, rewrites)
+    curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
+    mark = digest(graph)
+    own = (replace(in_own_nodes(p, dag), graph=rewritten, planned=mark) for p in curve.points)
+    return replace(curve, points=tuple(own))
+
+
+def _weighed(
+    graph: Graph,
+    sizes: Mapping[str, int] | None,
+    outputs: Iterable[Hashable] | None,
+    rewrites: Sequence[Pass],
+) -> tuple[Graph, nx.DiGraph]:
+    """The graph after its rewrites, and what its values cost."""
     if outputs is not None:
         raise PlanError(
             "the outputs of a graph are its own", hint="leave outputs out; they are for a bare DAG"
         )
     with collection_paused():
         rewritten = _rewritten(graph, rewrites)
-        dag = weigh(rewritten, sizes)
-    found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
-    return replace(in_own_nodes(found, dag), graph=rewritten, planned=digest(graph))
+        return rewritten, weigh(rewritten, sizes)
+
+
+def _refuse_sizes(sizes: Mapping[str, int] | None) -> None:
+    if sizes is not None:
+        raise PlanError("a bare DAG has no named dimensions", got=f"sizes={sizes!r}")
 
 
 def _function(generated: Module, name: str) -> Any:

@@ -199,6 +199,19 @@ def test_outputs_that_are_numbers_views_or_arguments() -> None:
     np.testing.assert_array_equal(found["same"], [1.0, 2.0, 3.0])
 
 
+def test_every_point_of_the_curve_can_be_compiled() -> None:
+    G = tanh_net(2)
+    values = arguments(G)
+    wanted = gd.compile(G)(**values)["dJ/dW1"]
+    curve = gd.tradeoff(G, sizes=SIZES, points=4, time_limit=5)
+    peaks = [plan.peak_bytes for plan in curve.points]
+    costs = [plan.cost for plan in curve.points]
+    assert peaks == sorted(set(peaks))
+    assert costs == sorted(set(costs), reverse=True)
+    for plan in curve.points:
+        np.testing.assert_array_equal(gd.compile(G, plan=plan)(**values)["dJ/dW1"], wanted)
+
+
 def test_what_does_not_fit_together_is_refused() -> None:
     G, other = tanh_net(2), tanh_net(3)
     plan = gd.plan(G, "store", sizes=SIZES)
