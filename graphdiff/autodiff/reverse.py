@@ -52,49 +52,10 @@ def gradient(
     wrt: str | Tensor | Sequence[str | Tensor] | None = None,
     disconnected: Literal["raise", "zero", "warn"] = "raise",
 ) -> Graph:
-    """The gradient of a scalar, as a graph: the forward nodes and, after them, the gradient's.
+    """The gradient of a scalar, as a graph; what a user calls is `graphdiff.gradient`.
 
-    Parameters
-    ----------
-    g
-        The network. It is not changed.
-    of
-        The scalar to differentiate: an output's or a node's name, or its tensor.
-    wrt
-        What to differentiate by: names or tensors, any nodes. None means every parameter.
-    disconnected
-        What to do about a ``wrt`` that ``of`` does not depend on: ``"raise"``, ``"zero"`` (its
-        derivative is 0), or ``"warn"`` (the same, with a warning).
-
-    Returns
-    -------
-    Graph
-        With the outputs of ``g``, ``of``, and one output ``"dJ/dW"`` for each ``wrt``, of its
-        shape and dtype. A gradient node's attribute ``of`` names the values whose cotangent it
-        is, ``via`` the node whose vector-Jacobian product formed it, ``seed`` what was
-        differentiated. The graph can be differentiated again.
-
-    Raises
-    ------
-    GradientError
-        If ``of`` is not a float scalar, a ``wrt`` is not a float or is disconnected, or there is
-        nothing to differentiate by.
-
-    Notes
-    -----
-    Linear in nodes and edges: one vector-Jacobian product for each edge on a path from ``wrt`` to
-    ``of`` (see `Graph.report`). Algorithm 6.2 of Goodfellow et al., *Deep Learning* (2016);
-    Griewank & Walther, *Evaluating Derivatives* (2008), section 3.2.
-
-    Examples
-    --------
-    >>> import numpy as np, graphdiff as gd
-    >>> g = gd.Graph("line")
-    >>> x, w = g.input("x", ("t",)), g.parameter("w")
-    >>> J = g.output("J", np.mean((x * w) ** 2))
-    >>> G = gd.gradient(g, of="J")
-    >>> list(G.outputs)
-    ['J', 'dJ/dw']
+    That one rewrites the graph before, and says what the arguments and the result are. Linear in
+    nodes and edges.
     """
     if disconnected not in ("raise", "zero", "warn"):
         raise GradientError(
