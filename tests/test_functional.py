@@ -285,11 +285,30 @@ def test_integers_lists_and_subclasses_are_taken() -> None:
     assert gd.jit(lambda x: x * x)(np.ones(2).view(Recorded)).sum() == 2.0
 
 
-def test_arguments_are_neither_changed_nor_returned() -> None:
-    x = np.arange(3.0)
-    y = gd.jit(lambda x: x)(x)
-    y += 1.0
-    np.testing.assert_array_equal(x, np.arange(3.0))
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x,
+        lambda x: x.T,
+        lambda x: x[1:].reshape(-1),
+        lambda x: np.broadcast_to(x, (2, *x.shape)),
+        lambda x: np.ones(3),
+    ],
+)
+def test_results_are_the_callers_own(f: Any) -> None:
+    x = np.arange(6.0).reshape(3, 2)
+    fn = gd.jit(lambda x: (f(x), f(x)))
+    for _ in range(2):
+        first, second = fn(x)
+        first += 1.0
+        np.testing.assert_array_equal(x, np.arange(6.0).reshape(3, 2))
+        np.testing.assert_array_equal(second, f(x))
+
+
+def test_gradients_share_no_memory() -> None:
+    a, b = gd.grad(lambda a, b: np.sum((a + b) ** 2), (0, 1))(np.ones(2), np.ones(2))
+    a += 1.0
+    np.testing.assert_array_equal(b, [4.0, 4.0])
 
 
 def test_threads_share_a_function() -> None:

@@ -179,7 +179,7 @@ class _Writer:
         for node in order:
             if node not in self.text:
                 self._write(node)
-        results = {name: self._result(node) for name, node in graph.outputs_by_name.items()}
+        results = self._results()
         values = self._values(order, {*arguments, *arrays})
         steps = self.schedule or [("compute", node) for node in values]
         return Program(
@@ -271,6 +271,27 @@ class _Writer:
         if node not in self.code and self.nodes[node]["op"] in _BORROWED:
             return Written(f"np.array({text.text})")
         return text
+
+    def _results(self) -> dict[str, Written]:
+        """What is handed out for each output: no two share memory, nor one with an argument."""
+        results: dict[str, Written] = {}
+        handed: set[str] = set()
+        for name, node in self.graph.outputs_by_name.items():
+            text, owner = self._result(node), self._owner(node)
+            shared = owner in handed or self.nodes[owner]["op"] in SOURCES
+            if shared and self.graph.spec(node).ndim and not text.text.startswith("np.array("):
+                text = Written(f"np.array({text.text})")
+            handed.add(owner)
+            results[name] = text
+        return results
+
+    def _owner(self, node: str) -> str:
+        """The value whose memory a view shows, itself for what is none."""
+        while self.graph.op(node).view and not (
+            node in self.outputs and self.nodes[node]["op"] in _BORROWED
+        ):
+            node = self.graph.operands(node)[0]
+        return node
 
     # -- formulas and the list ---------------------------------------------------------------
 
