@@ -1,0 +1,160 @@
+"""`path_sum`: the chain rule written out, one product for each path, as a graph to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from graphdiff.autodiff.counting import Edge, count_paths, edges_between, short
+from graphdiff.autodiff.reverse import (
+    _bracketed,
+    _refuse_disconnected,
+    _root,
+    _Sweep,
+    _targets,
+    broadcast_to,
+)
+from graphdiff.errors import GradientError, here
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.tensor import Tensor
+
+
+def path_sum(
+    g: Graph,
+    of: str | Tensor,
+    wrt: str | Tensor | Sequence[str | Tensor] | None = None,
+    max_paths: int = 10_000,
+) -> Graph:
+    """The gradient of a scalar as the sum over all paths, each multiplied out by itself.
+
+    It is the gradient that the chain rule states and nobody should compute: the same values as
+    `gradient`'s, with none of the products that paths have in common formed once only.
+
+    Parameters
+    ----------
+    g
+        The network. It is not changed.
+    of
+        The scalar to differentiate: a name or a tensor.
+    wrt
+        What to differentiate by: names or tensors. None means every parameter.
+    max_paths
+        The most paths to write out, over all of ``wrt``.
+
+    Returns
+    -------
+    Graph
+        With the outputs of ``g``, ``of``, and one output ``"dJ/dW"`` for each ``wrt``. Compile it
+        with ``rewrites=()``: `compile` would else find what the paths share.
+
+    Raises
+    ------
+    GradientError
+        If there are more paths than ``max_paths``, or for the reasons of `gradient`.
+
+    Notes
+    -----
+    A path is a chain of vector-Jacobian products from the cost down to ``wrt``. Cost: the sum over
+    the paths of their edges, which `blowup` tells beforehand. Goodfellow et al., *Deep Learning*
+    (2016), equation 6.55.
+
+    Examples
+    --------
+    >>> import graphdiff as gd
+    >>> g = gd.Graph("diamonds")
+    >>> z = g.parameter("w")
+    >>> for name in "xyz":
+    ...     z = (z * z).named(name)
+    >>> z = g.output("z", z)
+    >>> naive = gd.path_sum(g, of="z", wrt="w")
+    >>> gd.compile(naive, rewrites=())(w=2.0)["dz/dw"]  # of w⁸: 8 w⁷
+    np.float64(1024.0)
+    >>> len(naive), len(gd.gradient(g, of="z"))
+    (43, 14)
+    """
+    root_name, root = _root(g, of)
+    targets = _targets(g, wrt)
+    _refuse_too_many(g, root, targets, max_paths)
+    graph = g.copy()
+    if root_name not in graph.outputs_by_name:
+        graph.output(root_name, graph[root])
+        root = graph[root_name].name
+    for name, target in targets.items():
+        edges = edges_between(graph, [target], [root])
+        if not edges and target != root:
+            _refuse_disconnected(graph, root_name, target, "raise")
+        total: Tensor | None = None
+        for path in _paths(edges, root, target):
+            term = _term(graph, root_name, root, target, path)
+            with graph.marking(phase="gradient", seed=root_name, via=target):
+                total = term if total is None else total + term
+        derivative = f"d{_bracketed(root_name)}/d{_bracketed(name)}"
+        assert total is not None  # there is a path
+        graph.output(derivative, total)
+        graph.dag.graph["derivatives"] = {
+            **graph.dag.graph["derivatives"],
+            derivative: (root_name, name),
+        }
+    return graph
+
+
+def _refuse_too_many(g: Graph, root: str, targets: dict[str, str], most: int) -> None:
+    total = sum(count_paths(g, target, root) for target in targets.values())
+    if total > most:
+        raise GradientError(
+            f"there are {total if total < 10**30 else short(total)} paths to write out",
+            node=root, op=g[root].op, origin=here(), expected=f"at most {most}",
+            hint="gd.blowup counts them without walking them; gd.gradient needs one product an "
+            "edge; or raise max_paths",
+        )  # fmt: skip
+
+
+def _paths(edges: Sequence[Edge], root: str, target: str) -> Iterator[list[Edge]]:
+    """Every path from the root down to the target, as its edges; all the edges are on such."""
+    down: dict[str, list[Edge]] = {}
+    for edge in edges:
+        down.setdefault(edge.node, []).append(edge)
+    path: list[Edge] = []
+    waiting = [iter(down.get(root, []))]
+    if root == target:
+        yield []
+    while waiting:
+        for edge in waiting[-1]:
+            path.append(edge)
+            if edge.operand == target:
+                yield list(path)
+            waiting.append(iter(down.get(edge.operand, [])))
+            break
+        else:
+            waiting.pop()
+            if path:
+                path.pop()
+
+
+def _term(graph: Graph, name: str, root: str, target: str, path: Sequence[Edge]) -> Tensor:
+    """The product along one path: a sweep over a graph that has no other edges."""
+    active: dict[str, tuple[int, ...]] = {target: ()}
+    for node, position, _ in reversed(path):
+        active[node] = (position,)
+    sweep = _Sweep(graph, name, active)
+    before = graph._declared
+    with sweep.marking(root):
+        one = graph.constant(1.0, dtype=graph.spec(root).dtype)
+    sweep.run([(root, one)])
+    spec = graph.spec(target)
+    found = sweep.table.get(target)
+    with sweep.marking(target):
+        value = one * 0.0 if found is None else found.settled().value
+        value = broadcast_to(value, spec.shape)
+    for node in _since(graph, before):
+        graph.dag.nodes[node].pop("of", None)  # a part of a cotangent is none
+    return value
+
+
+def _since(graph: Graph, before: int) -> list[str]:
+    """The nodes that were declared since, latest first."""
+    found = []
+    for node in reversed(graph.dag._node):  # the plain dict, which can be reversed
+        if graph.dag.nodes[node]["declared"] < before:
+            break
+        found.append(node)
+    return found
