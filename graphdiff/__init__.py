@@ -24,6 +24,8 @@ from graphdiff.errors import (
     ShapeError,
 )
 from graphdiff.functional import (
+    GradientCheck,
+    check_gradients,
     grad,
     hessian,
     hvp,
@@ -58,6 +60,7 @@ __all__ = [
     "Elimination",
     "Expression",
     "FileError",
+    "GradientCheck",
     "GradientError",
     "Graph",
     "GraphError",
@@ -71,6 +74,7 @@ __all__ = [
     "Tensor",
     "Tradeoff",
     "blowup",
+    "check_gradients",
     "compile",
     "count_paths",
     "draw",

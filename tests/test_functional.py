@@ -234,6 +234,27 @@ def test_what_a_jacobian_cannot_be_of_is_refused() -> None:
     assert aux.dtype == bool
 
 
+# -- checks ----------------------------------------------------------------------------------------
+
+
+def test_right_derivatives_pass_the_check() -> None:
+    found = gd.check_gradients(lambda x, p, n: several(np, x * n, p), (X, W, 2))
+    assert found.forward < 1e-7
+    assert found.reverse < 1e-12
+    assert str(found).startswith("in 3 directions")
+    gd.check_gradients(lambda x: (x * x, x > 0), (3.0,))
+
+
+def test_wrong_derivatives_do_not() -> None:
+    def held(x: Any) -> Any:
+        return x * gd.stop_gradient(x)
+
+    with pytest.raises(gd.GradientError, match=r"(?s)derivatives of 'held' differ.*stop_gradient"):
+        gd.check_gradients(held, (X,))
+    with pytest.raises(gd.GradientError, match="no argument is a float"):
+        gd.check_gradients(lambda n: n, (3,))
+
+
 # -- caching ---------------------------------------------------------------------------------------
 
 
