@@ -20,10 +20,21 @@ def _targets(file: str) -> dict[int, str]:
     found: dict[int, str] = {}
     for node in ast.walk(tree):
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                    found[line] = name
+            case (
+                ast.Assign(targets=[ast.Name(id=name)])
+                | ast.AnnAssign(target=ast.Name(id=name))
+                | ast.AugAssign(target=ast.Name(id=name))
+            ):
+                found.update(dict.fromkeys(_lines(node), name))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Lambda):  # ``f = lambda x: …`` names the function, not a value
+            for line in _lines(node):
+                found.pop(line, None)
     return found
+
+
+def _lines(node: ast.stmt | ast.expr) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def assigned_name(file: str, line: int) -> str | None:

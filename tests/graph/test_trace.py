@@ -84,6 +84,12 @@ def test_local_variables_name_values() -> None:
     assert "test_trace.py:" in origin
 
 
+def test_the_name_of_a_lambda_is_not_that_of_a_value() -> None:
+    square = lambda x: np.tanh(x) * np.tanh(x)  # noqa: E731  # on purpose
+    source = gd.compile(gd.trace(square, np.ones(3))).source
+    assert "square =" not in source
+
+
 def test_loops_and_branches_on_what_is_known_unroll() -> None:
     def f(x: Any, n: int, flag: bool) -> Any:
         for i in range(n):
