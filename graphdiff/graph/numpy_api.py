@@ -193,16 +193,6 @@ def outer(a: Any, b: Any) -> Tensor:
     return _apply("outer", *vectors)
 
 
-def dot(a: Any, b: Any) -> Tensor:
-    """np.dot, for scalars, vectors and matrices."""
-    left, right = _tensors(a, b)
-    if left.ndim == 0 or right.ndim == 0:
-        return _apply("multiply", left, right)
-    if right.ndim > 2:
-        raise ShapeError("np.dot of more than matrices", got=repr(right.spec), hint="use @")
-    return _apply("matmul", left, right)
-
-
 # -- ufuncs that are no ops ----------------------------------------------------------------------
 
 
@@ -359,7 +349,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.where: where,
         np.clip: clip,
         np.outer: outer,
-        np.dot: dot,
         np.take_along_axis: take_along_axis,
         np.take: take,
         np.shape: shape,

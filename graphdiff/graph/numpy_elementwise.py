@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from graphdiff.errors import GraphError
 from graphdiff.graph import numpy_api
-
-if TYPE_CHECKING:
-    from graphdiff.graph.tensor import Tensor
 
 
 def is_tensor(value: Any) -> bool:
@@ -142,7 +139,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
     return default
 
 
-UFUNCS: Mapping[np.ufunc, Callable[..., Tensor]] = MappingProxyType(
+UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
     {
         np.conjugate: same,
         np.fabs: fabs,
@@ -156,7 +153,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Tensor]] = MappingProxyType(
         np.deg2rad: radians,
     }
 )
-FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Tensor]] = MappingProxyType(
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         np.real: same,
         np.nan_to_num: nan_to_num,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.numpy_elementwise import is_tensor
 from graphdiff.ops.spec import Dimension, normal_axes, normal_axis, product
-
-if TYPE_CHECKING:
-    from graphdiff.graph.tensor import Tensor
 
 
 def _count(a: Any, axis: Any) -> Dimension:
@@ -201,7 +198,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
     return c / scale[:, None] / scale[None, :]
 
 
-FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Tensor]] = MappingProxyType(
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         np.sum: _reduction("sum", 0),
         np.mean: mean,

@@ -8,13 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.graph import numpy_api, numpy_elementwise, numpy_reduction
+from graphdiff.graph import (
+    numpy_api,
+    numpy_elementwise,
+    numpy_products,
+    numpy_reduction,
+    numpy_shaping,
+)
 
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
-    {**numpy_api.UFUNCS, **numpy_elementwise.UFUNCS}
+    {**numpy_api.UFUNCS, **numpy_elementwise.UFUNCS, **numpy_products.UFUNCS}
 )
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
-    {**numpy_api.FUNCTIONS, **numpy_elementwise.FUNCTIONS, **numpy_reduction.FUNCTIONS}
+    {
+        **numpy_api.FUNCTIONS,
+        **numpy_elementwise.FUNCTIONS,
+        **numpy_products.FUNCTIONS,
+        **numpy_reduction.FUNCTIONS,
+        **numpy_shaping.FUNCTIONS,
+    }
 )
 
 # Methods of ufuncs; unlike the functions they take the first axis if none is named.

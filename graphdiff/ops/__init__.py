@@ -9,9 +9,11 @@ from graphdiff.errors import GraphError, near
 from graphdiff.ops import (
     cumulative,
     elementwise,
+    factorisation,
     indexing,
     linalg,
     ordering,
+    products,
     reduction,
     rounding,
     shaping,
@@ -34,6 +36,8 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *rounding.OPS,
             *cumulative.OPS,
             *ordering.OPS,
+            *products.OPS,
+            *factorisation.OPS,
         )
     }
 )

@@ -152,3 +152,21 @@ def recurrence(a, b, axis):
     for i in range(1, len(y)):
         y[i] += a[i] * y[i - 1]
     return np.moveaxis(y, 0, axis)
+
+
+def diagonal_matrix(x, shape, offset=0, axis1=0, axis2=1):
+    """Return zeros of a shape, with x on a diagonal: the adjoint of np.diagonal."""
+    out = np.zeros(shape, x.dtype)
+    place = np.moveaxis(out, (axis1, axis2), (-2, -1))
+    i = np.arange(x.shape[-1])
+    place[..., i + max(-offset, 0), i + max(offset, 0)] = x
+    return out
+
+
+def cofactor(x):
+    """Return the cofactors of square matrices, the slopes of det, also where they are singular."""
+    u, s, v = np.linalg.svd(x)
+    n = x.shape[-1]
+    others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :])
+    sign = np.linalg.det(u) * np.linalg.det(v)
+    return sign[..., None, None] * ((u * np.prod(others, axis=-1)[..., None, :]) @ v)

@@ -147,6 +147,8 @@ def _infer_expand(x: Spec, axis: int | tuple[int, ...]) -> Spec:
 
 def _expand_code(site: Site) -> Written:
     axes = normal_axes(site.params["axis"], site.out.ndim)
+    if not axes:
+        return site.operands[0]
     parts = ["None" if i in axes else ":" for i in range(max(axes) + 1)]
     return Written(f"{site.operands[0].within(ATOM)}[{', '.join(parts)}]")
 

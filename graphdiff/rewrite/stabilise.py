@@ -81,6 +81,25 @@ def stable_expm1(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     return fits(OPS["expm1"](a.operands[0]), t)
 
 
+def stable_norm(t: Tensor, x: Tensor) -> Tensor | None:
+    """``sqrt(sum(x²))`` is the norm of ``x``, whose slope is 0 where ``x`` is."""
+    if x.op != "sum":
+        return None
+    (squares,) = x.operands
+    base, *other = squares.operands or (None,)
+    squared = squares.op == "square" or (
+        len(other) == 1
+        and base is not None
+        and (
+            (squares.op == "multiply" and other[0].name == base.name)
+            or (squares.op == "power" and is_number(other[0], 2))
+        )
+    )
+    if base is None or not squared or not base.spec.is_float:
+        return None
+    return fits(OPS["norm"](base, **x.params), t)
+
+
 def _one_plus(t: Tensor) -> Tensor | None:
     """``x`` of ``1 + x`` or ``x + 1``; of ``1 - y`` it is ``-y``."""
     if t.op not in ("add", "subtract"):
@@ -111,6 +130,7 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
     "divide": (stable_sigmoid, stable_softmax),
     "subtract": (complement, stable_log_softmax, stable_expm1),
     "log": (stable_log,),
+    "sqrt": (stable_norm,),
 }
 
 # What a rule looks for among the ops of a node's operands.
@@ -120,6 +140,7 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
     complement: frozenset({"sigmoid"}),
     stable_log_softmax: frozenset({"logsumexp"}),
     stable_expm1: frozenset({"exp"}),
+    stable_norm: frozenset({"sum"}),
     stable_log: frozenset({"sigmoid", "softmax", "sum", "add", "subtract"}),
 }
 

@@ -69,6 +69,11 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
     "heaviside": [(np.heaviside, ([-1, 0, 1], [0.5, 0.5, 0.5]), [[0, 0, 0], [0, 1, 0]])],
     "norm": [(OPS["norm"], ([0, 0],), [[0, 0]]), (OPS["norm"], ([3, 4],), [[0.6, 0.8]])],
     "sort": [(lambda x: OPS["sort"](x, axis=0) * np.array([1, 2, 4]), ([1, 0, 1],), [[2, 1, 4]])],
+    "cholesky": [
+        (lambda x: OPS["cholesky"](x)[1, 0], ([[4, 2], [2, 5]],), [[[-0.125, 0.25], [0.25, 0]]])
+    ],
+    "eigvalsh": [(lambda x: OPS["eigvalsh"](x)[0], ([[1, 0], [0, 2]],), [[[1, 0], [0, 0]]])],
+    "eigenvectors": [(OPS["eigenvectors"], ([[1, 0], [0, 1]],), [[[0, 0], [0, 0]]])],
     "stop_gradient": [(lambda x: x * OPS["stop_gradient"](x), ([2, 3],), [[2, 3]])],
     "max": [
         (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),
@@ -107,6 +112,11 @@ def test_the_slope_of_a_product_is_the_product_of_the_others(
 ) -> None:
     assert slopes(np.prod, values) == [expected]
     assert slopes(lambda x: np.cumprod(x)[-1], values) == [expected]
+
+
+def test_the_slope_of_the_determinant_of_a_singular_matrix() -> None:
+    (found,) = slopes(OPS["det"], [[1, 2], [2, 4]])
+    np.testing.assert_allclose(found, [[4, -2], [-2, 1]], rtol=1e-14)
 
 
 def test_logaddexp_beside_zero_has_slope_a_half() -> None:

@@ -75,7 +75,8 @@ def test_shapes_that_do_not_fit(a: Any, b: Any, message: str) -> None:
     assert set(g.dag) == {"left", "right"}
 
 
-def test_dot_of_more_than_matrices_is_refused() -> None:
+def test_dot_of_stacks_takes_the_last_axis_but_one() -> None:
+    x, y = np.arange(6.0).reshape(2, 3), np.arange(24.0).reshape(2, 3, 4)
     g = gd.Graph()
-    with pytest.raises(gd.ShapeError, match="use @"):
-        np.dot(g.input("a", (2, 3)), g.input("b", (4, 3, 2)))
+    g.output("z", np.dot(g.input("x", x.shape), y))
+    np.testing.assert_array_equal(gd.compile(g)(x=x)["z"], np.dot(x, y))

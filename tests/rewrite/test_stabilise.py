@@ -115,3 +115,23 @@ def test_names_and_tensors_survive() -> None:
     p = (1 / (1 + np.exp(-u))).named("p")
     g.output("q", p * 2.0)
     assert stabilise(g)["p"].op == "sigmoid"
+
+
+@pytest.mark.parametrize(
+    "length",
+    [
+        lambda x: np.sqrt(np.sum(np.square(x))),
+        lambda x: np.sqrt(np.sum(x * x)),
+        lambda x: np.sqrt((x**2).sum()),
+        lambda x: np.sqrt(np.sum(x**2, axis=0, keepdims=True))[0],
+    ],
+)
+def test_the_length_of_a_vector_has_slope_0_at_0(length: Callable[[Any], Any]) -> None:
+    g = gd.Graph()
+    x = g.parameter("x", (2,))
+    g.output("J", length(x))
+    f = gd.compile(gd.gradient(g, of="J"))
+    assert f(x=np.zeros(2))["dJ/dx"].tolist() == [0.0, 0.0]
+    found = f(x=np.array([3.0, 4.0]))
+    assert found["J"] == 5.0
+    np.testing.assert_allclose(found["dJ/dx"], [0.6, 0.8], rtol=1e-15)

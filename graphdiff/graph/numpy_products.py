@@ -1,0 +1,290 @@
+"""NumPy's products, and functions of np.linalg, that are made of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from graphdiff.errors import GraphError, ShapeError
+from graphdiff.graph.numpy_elementwise import is_tensor
+from graphdiff.ops.spec import normal_axes, normal_axis, product
+
+
+def _apply(op: str, *operands: Any, **params: Any) -> Any:
+    graph = next(operand.graph for operand in operands if is_tensor(operand))
+    return graph.apply(op, operands, params)
+
+
+# -- sums of products ------------------------------------------------------------------------------
+
+
+def einsum(subscripts: Any, *operands: Any, optimize: Any = None) -> Any:
+    """np.einsum with subscripts as text."""
+    if not isinstance(subscripts, str):
+        raise GraphError("np.einsum with lists of axes", hint='name them: np.einsum("ij,jk->ik")')
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    labels = inputs.split(",")
+    if len(labels) != len(operands):
+        raise ShapeError("not as many subscripts as operands", got=subscripts)
+    if "." in subscripts:
+        labels, output = _ellipses(labels, output, bool(arrow), operands)
+    elif not arrow:
+        joined = "".join(labels)
+        output = "".join(sorted(label for label in set(joined) if joined.count(label) == 1))
+    pairs = [_once(part, operand) for part, operand in zip(labels, operands, strict=True)]
+    labels, values = [part for part, _ in pairs], [value for _, value in pairs]
+    if len(values) == 1 and labels[0] == output:
+        return values[0]
+    return _apply("einsum", *values, subscripts=f"{','.join(labels)}->{output}")
+
+
+def _ellipses(labels: list[str], output: str, arrow: bool, operands: Any) -> tuple[list[str], str]:
+    """Subscripts with a letter for each axis that an ellipsis stands for."""
+    used = set("".join(labels) + output)
+    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in used]
+    counts = [
+        np.ndim(operand) - len(part) + 3 if "..." in part else 0
+        for part, operand in zip(labels, operands, strict=True)
+    ]
+    letters = "".join(free[: max(counts)])
+    full = [
+        part.replace("...", letters[len(letters) - count :])
+        for part, count in zip(labels, counts, strict=True)
+    ]
+    if not arrow:
+        joined = "".join(part.replace("...", "") for part in labels)
+        single = sorted(label for label in set(joined) if joined.count(label) == 1)
+        return full, letters + "".join(single)
+    return full, output.replace("...", letters)
+
+
+def _once(labels: str, value: Any) -> tuple[str, Any]:
+    """Labels of which none comes twice: the diagonal is taken where one does."""
+    for label in dict.fromkeys(labels):
+        while labels.count(label) > 1:
+            i = labels.index(label)
+            j = labels.index(label, i + 1)
+            value = np.diagonal(value, 0, i, j)
+            labels = labels[:i] + labels[i + 1 : j] + labels[j + 1 :] + label
+    return labels, value
+
+
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """np.tensordot: one matrix product of the arrays with their axes put together."""
+    if isinstance(axes, (int, np.integer)):
+        left, right = list(range(np.ndim(a) - int(axes), np.ndim(a))), list(range(int(axes)))
+    else:
+        left, right = (
+            [normal_axis(i, np.ndim(x)) for i in (part if np.iterable(part) else [part])]
+            for part, x in zip(axes, (a, b), strict=True)
+        )
+    shapes = np.shape(a), np.shape(b)
+    if [shapes[0][i] for i in left] != [shapes[1][i] for i in right]:
+        raise ShapeError("the axes do not fit for np.tensordot", got=str(axes))
+    rows = [i for i in range(np.ndim(a)) if i not in left]
+    columns = [i for i in range(np.ndim(b)) if i not in right]
+    count = product(shapes[0][i] for i in left)
+    outside = [shapes[0][i] for i in rows], [shapes[1][i] for i in columns]
+    x = np.reshape(np.transpose(a, rows + left), (product(outside[0]), count))
+    y = np.reshape(np.transpose(b, right + columns), (count, product(outside[1])))
+    return np.reshape(x @ y, (*outside[0], *outside[1]))
+
+
+def inner(a: Any, b: Any) -> Any:
+    """np.inner."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    return tensordot(a, b, axes=(-1, -1))
+
+
+def dot(a: Any, b: Any) -> Any:
+    """np.dot."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return _apply("multiply", a, b)
+    return _apply("matmul", a, b) if np.ndim(b) <= 2 else tensordot(a, b, axes=(-1, -2))
+
+
+def vdot(a: Any, b: Any) -> Any:
+    """np.vdot."""
+    return np.ravel(a) @ np.ravel(b)
+
+
+def vecdot(a: Any, b: Any) -> Any:
+    """np.vecdot."""
+    return np.sum(a * b, axis=-1)
+
+
+def kron(a: Any, b: Any) -> Any:
+    """np.kron."""
+    ndim = max(np.ndim(a), np.ndim(b))
+    x, y = (np.reshape(v, (1,) * (ndim - np.ndim(v)) + np.shape(v)) for v in (a, b))
+    shape = [m * n for m, n in zip(np.shape(x), np.shape(y), strict=True)]
+    wide = np.expand_dims(x, tuple(range(1, 2 * ndim, 2)))
+    return np.reshape(wide * np.expand_dims(y, tuple(range(0, 2 * ndim, 2))), tuple(shape))
+
+
+def cross(a: Any, b: Any, axis: int = -1) -> Any:
+    """np.cross of vectors of three components."""
+    x, y = (np.moveaxis(v, axis, 0) for v in (a, b))
+    if np.shape(x)[0] != 3 or np.shape(y)[0] != 3:
+        raise ShapeError("np.cross of vectors that do not have three components")
+    parts = [x[i] * y[j] - x[j] * y[i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return np.stack(parts, axis=axis)
+
+
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """np.convolve."""
+    if mode not in ("full", "same", "valid"):
+        raise GraphError(f"np.convolve with mode {mode!r}", expected="'full', 'same' or 'valid'")
+    n, m = np.shape(a)[0], np.shape(v)[0]
+    if isinstance(n, int) and isinstance(m, int) and n < m:
+        a, v, n, m = v, a, m, n
+    if mode != "same":
+        return _apply("convolve", a, v, mode=mode)
+    start = (m - 1) // 2
+    return _apply("convolve", a, v, mode="full")[start : start + n]
+
+
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """np.correlate."""
+    if np.shape(a)[0] < np.shape(v)[0]:
+        return convolve(v, a[::-1], mode)[::-1]
+    return convolve(a, v[::-1], mode)
+
+
+# -- diagonals -------------------------------------------------------------------------------------
+
+
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """np.diagonal."""
+    return _apply("diagonal", a, offset=offset, axis1=axis1, axis2=axis2)
+
+
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """np.trace."""
+    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1)
+
+
+def diag(v: Any, k: int = 0) -> Any:
+    """np.diag."""
+    if v.ndim == 2:
+        return diagonal(v, k)
+    length = v.shape[0] + abs(k)
+    return _apply("diagonal_matrix", v, shape=(length, length), offset=k)
+
+
+def tril(m: Any, k: int = 0) -> Any:
+    """np.tril."""
+    return _apply("tril", m, k=k)
+
+
+def triu(m: Any, k: int = 0) -> Any:
+    """np.triu."""
+    return _apply("triu", m, k=k)
+
+
+# -- np.linalg -------------------------------------------------------------------------------------
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """np.linalg.norm; its slope is 0 at 0."""
+    axes = normal_axes(axis, x.ndim)
+    if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
+        return _apply("norm", x, axis=axis, keepdims=keepdims)
+    size = np.abs(x)
+    if len(axes) == 1:
+        if ord in (np.inf, -np.inf):
+            return (np.max if ord > 0 else np.min)(size, axis=axis, keepdims=keepdims)
+        if ord in (0, 1):
+            terms = size if ord == 1 else (x != 0).astype(x.dtype)
+            return np.sum(terms, axis=axis, keepdims=keepdims)
+        return np.sum(size**ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
+    rows = ord in (np.inf, -np.inf)
+    if len(axes) == 2 and axis is None and ord in (1, -1, np.inf, -np.inf):
+        sums = np.sum(size, axis=1 if rows else 0)
+        return (np.max if ord > 0 else np.min)(sums, keepdims=keepdims)
+    raise GraphError(f"np.linalg.norm with ord={ord!r}", hint="ord None, 'fro', 1, 2 or np.inf")
+
+
+def _linear(op: str) -> Callable[..., Any]:
+    def function(a: Any) -> Any:
+        return _apply(op, a)
+
+    function.__name__ = op
+    return function
+
+
+_PAIRS: Mapping[str, Any] = {
+    "slogdet": type(np.linalg.slogdet(np.eye(1))),
+    "eigh": type(np.linalg.eigh(np.eye(1))),
+}
+
+
+def slogdet(a: Any) -> Any:
+    """np.linalg.slogdet."""
+    return _PAIRS["slogdet"](_apply("signdet", a), _apply("logabsdet", a))
+
+
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """np.linalg.eigh of matrices that are symmetric."""
+    a = a if UPLO.upper() == "L" else np.matrix_transpose(a)
+    return _PAIRS["eigh"](_apply("eigvalsh", a), _apply("eigenvectors", a))
+
+
+def solve(a: Any, b: Any) -> Any:
+    """np.linalg.solve."""
+    return _apply("solve", a, b)
+
+
+def matrix_power(a: Any, n: int) -> Any:
+    """np.linalg.matrix_power."""
+    if n == 0:
+        return np.zeros_like(a) + np.eye(a.shape[-1])
+    base, found = (a if n > 0 else _apply("inv", a)), None
+    n = abs(n)
+    while n:
+        if n & 1:
+            found = base if found is None else found @ base
+        n >>= 1
+        base = base @ base if n else base
+    return found
+
+
+def multi_dot(arrays: Any) -> Any:
+    """np.linalg.multi_dot, from the left to the right."""
+    return reduce(lambda a, b: a @ b, arrays)
+
+
+UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType({np.vecdot: vecdot})
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {
+        np.einsum: einsum,
+        np.tensordot: tensordot,
+        np.inner: inner,
+        np.dot: dot,
+        np.vdot: vdot,
+        np.kron: kron,
+        np.cross: cross,
+        np.convolve: convolve,
+        np.correlate: correlate,
+        np.diagonal: diagonal,
+        np.trace: trace,
+        np.diag: diag,
+        np.tril: tril,
+        np.triu: triu,
+        np.linalg.norm: norm,
+        np.linalg.inv: _linear("inv"),
+        np.linalg.det: _linear("det"),
+        np.linalg.cholesky: _linear("cholesky"),
+        np.linalg.eigvalsh: _linear("eigvalsh"),
+        np.linalg.slogdet: slogdet,
+        np.linalg.eigh: eigh,
+        np.linalg.solve: solve,
+        np.linalg.matrix_power: matrix_power,
+        np.linalg.multi_dot: multi_dot,
+    }
+)

@@ -1,0 +1,156 @@
+"""Linear algebra on square matrices and stacks of them: inverses, determinants, eigenvalues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphdiff.errors import DTypeError, ShapeError
+from graphdiff.ops import kernels
+from graphdiff.ops.notation import Form, Written, call
+from graphdiff.ops.op import Op
+from graphdiff.ops.products import tril
+from graphdiff.ops.spec import Dimension, Spec, broadcast, promote, shape_text
+
+_SYMMETRIC = "the matrix is taken as symmetric, and so is its derivative"
+
+
+def _matrix(x: Spec, square: bool = True) -> Spec:
+    if not x.is_float:
+        raise DTypeError("floats are needed", got=str(x.dtype), hint="use astype(np.float64)")
+    if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
+        raise ShapeError("not a square matrix" if square else "not a matrix", got=str(x))
+    return x
+
+
+def _scalar(x: Spec) -> Spec:
+    return Spec(_matrix(x).shape[:-2], x.dtype)
+
+
+def _vector(x: Spec) -> Spec:
+    return Spec(_matrix(x).shape[:-1], x.dtype)
+
+
+def _cube(out: Spec, x: Spec, *others: Spec) -> Dimension:
+    return 2 * x.size * x.shape[-1]
+
+
+def _declared(
+    name: str,
+    infer: Callable[..., Spec],
+    vjp: Callable[..., Any] | None,
+    numpy: Form,
+    convention: str | None = None,
+    kernel: Callable[..., Any] | None = None,
+) -> Op:
+    return Op(
+        name,
+        infer,
+        ("x",),
+        vjp=None if vjp is None else (vjp,),
+        numpy=numpy,
+        formula=call(name),
+        convention=convention,
+        kernel=kernel,
+        flops=_cube,
+    )
+
+
+def _field(function: str, field: str) -> Form:
+    return lambda site: Written(f"np.linalg.{function}({site.operands[0].text}).{field}")
+
+
+def _each(value: Any) -> Any:
+    """Numbers of a stack of matrices beside the matrices."""
+    return value[..., None, None] if value.ndim else value
+
+
+def _inv_vjp(g: Any, y: Any, x: Any) -> Any:
+    return -(y.mT @ g @ y.mT)
+
+
+def _cofactor_vjp(g: Any, y: Any, x: Any) -> Any:
+    """Of C = det(x) x⁻ᵀ where x is regular."""
+    back = inv(x).mT
+    return _each(np.sum(g * y, axis=(-2, -1))) * back - back @ g.mT @ y
+
+
+def _cholesky_vjp(g: Any, y: Any, x: Any) -> Any:
+    """I. Murray, *Differentiation of the Cholesky decomposition* (2016), equation 10."""
+    inner = tril(y.mT @ g)
+    half = inner - 0.5 * (inner * np.eye(x.shape[-1]).astype(str(x.dtype)))
+    s = solve(y.mT, solve(y.mT, half).mT)
+    return 0.5 * (s + s.mT)
+
+
+def _eigenvectors_vjp(g: Any, y: Any, x: Any) -> Any:
+    w = eigvalsh(x)
+    gap = w[..., None, :] - w[..., :, None]
+    gap = np.where(gap == 0, np.inf, gap)
+    s = y @ ((y.mT @ g) / gap) @ y.mT
+    return 0.5 * (s + s.mT)
+
+
+def _eigvalsh_vjp(g: Any, y: Any, x: Any) -> Any:
+    v = eigenvectors(x)
+    return (v * g[..., None, :]) @ v.mT
+
+
+def _infer_solve(a: Spec, b: Spec) -> Spec:
+    _matrix(a)
+    dtype = promote(a.dtype, b.dtype)
+    if b.ndim == 0 or b.shape[-1 if b.ndim == 1 else -2] != a.shape[-1]:
+        raise ShapeError(
+            "the right side does not fit the matrix",
+            got=f"{shape_text(a.shape)} and {shape_text(b.shape)}",
+        )
+    if b.ndim == 1:
+        return Spec(a.shape[:-1], dtype)
+    return Spec((*broadcast(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]), dtype)
+
+
+def _solve_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 1:
+        found = solve(a.mT, g) if a.ndim == 2 else solve(a.mT, g[..., None])[..., 0]
+        return -(found[..., :, None] * y[..., None, :])
+    return -(solve(a.mT, g) @ y.mT)
+
+
+def _solve_side(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 1 and a.ndim > 2:
+        return solve(a.mT, g[..., None])[..., 0]
+    return solve(a.mT, g)
+
+
+inv = _declared("inv", _matrix, _inv_vjp, call("np.linalg.inv"))
+cofactor = _declared("cofactor", _matrix, _cofactor_vjp, call("cofactor"), kernel=kernels.cofactor)
+det = _declared("det", _scalar, lambda g, y, x: _each(g) * cofactor(x), call("np.linalg.det"))
+logabsdet = _declared(
+    "logabsdet",
+    _scalar,
+    lambda g, y, x: _each(g) * inv(x).mT,
+    _field("slogdet", "logabsdet"),
+)
+signdet = _declared("signdet", _scalar, None, _field("slogdet", "sign"))
+cholesky = _declared("cholesky", _matrix, _cholesky_vjp, call("np.linalg.cholesky"), _SYMMETRIC)
+eigvalsh = _declared("eigvalsh", _vector, _eigvalsh_vjp, call("np.linalg.eigvalsh"), _SYMMETRIC)
+eigenvectors = _declared(
+    "eigenvectors",
+    _matrix,
+    _eigenvectors_vjp,
+    _field("eigh", "eigenvectors"),
+    f"{_SYMMETRIC}; equal eigenvalues do not mix",
+)
+solve = Op(
+    "solve",
+    _infer_solve,
+    ("a", "b"),
+    vjp=(_solve_matrix, _solve_side),
+    numpy=call("np.linalg.solve"),
+    formula=call("solve"),
+    flops=lambda out, a, b: a.size * a.shape[-1] + 2 * out.size * a.shape[-1],
+)
+
+OPS = (inv, cofactor, det, logabsdet, signdet, cholesky, eigvalsh, eigenvectors, solve)

@@ -1,0 +1,131 @@
+"""NumPy's functions on tensors: value, gradient and the gradient of that, against JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import graphdiff as gd
+from tests.reference import run
+
+jax.config.update("jax_enable_x64", True)
+
+Array = np.ndarray[Any, Any]
+rng = np.random.default_rng(3)
+A = rng.permutation(np.linspace(-2, 2, 12)).reshape(3, 4) + 0.013
+S = rng.permutation(np.linspace(-0.5, 0.5, 9)).reshape(3, 3) + np.diag([4.0, 5.0, 6.0])
+V = np.array([0.7, -1.1, 0.4])
+MASK = A > 0
+
+# A function of NumPy (or what stands for it) and of arrays, and the arrays.
+FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
+    "fmax": (lambda n, x: n.fmax(x, 0.1) + n.fmin(x[0], x[1]), (A,)),
+    "float_power": (lambda n, x: n.float_power(n.abs(x), 1.5), (A,)),
+    "angles": (lambda n, x: n.deg2rad(x) + n.rad2deg(x), (A,)),
+    "nan_to_num": (lambda n, x: n.nan_to_num(x * 2), (A,)),
+    "sinc": (lambda n, x: n.sinc(x), (A,)),
+    "select": (lambda n, x: n.select([x > 1, x > 0], [x, x**2], 0.5 * x), (A,)),
+    "sum where": (lambda n, x: n.sum(x**2, axis=0, where=MASK), (A,)),
+    "mean where": (lambda n, x: n.mean(x**2, axis=1, where=MASK), (A,)),
+    "var": (lambda n, x: n.var(x, axis=0), (A,)),
+    "var, ddof": (lambda n, x: n.var(x, axis=(0, 1), ddof=1, keepdims=True), (A,)),
+    "std": (lambda n, x: n.std(x, axis=1, ddof=1), (A,)),
+    "ptp": (lambda n, x: n.ptp(x, axis=0) ** 2, (A,)),
+    "average": (lambda n, x, w: n.average(x, axis=0, weights=w**2), (A, V)),
+    "cumsum": (lambda n, x: n.cumsum(x) ** 2, (A,)),
+    "cumprod": (lambda n, x: n.cumprod(x, axis=1), (A,)),
+    "prod": (lambda n, x: n.prod(x, axis=(0, 1)), (A[:2, :3],)),
+    "nansum": (lambda n, x: n.nansum(x**2, axis=0) + n.nanmean(x**3, axis=0), (A,)),
+    "nanstd": (lambda n, x: n.nanstd(x, axis=0) + n.nanvar(x, axis=0), (A,)),
+    "diff": (lambda n, x: n.diff(x, n=2, axis=0) ** 2, (A,)),
+    "trapezoid": (lambda n, x: n.trapezoid(x**2, dx=0.5), (A,)),
+    "cov": (lambda n, x: n.cov(x), (A,)),
+    "corrcoef": (lambda n, x: n.corrcoef(x), (A,)),
+    "einsum ii": (lambda n, x: n.einsum("ii", x) ** 2, (S,)),
+    "einsum ...": (lambda n, x, y: n.einsum("...ij,kj->...ik", x, y), (S, A[:, :3])),
+    "tensordot": (lambda n, x, y: n.tensordot(x, y, axes=((0,), (1,))), (A, S)),
+    "inner": (lambda n, x, y: n.inner(x, y) + n.vdot(y, y), (S, S)),
+    "kron": (lambda n, x, y: n.kron(x, y), (S, V)),
+    "cross": (lambda n, x, y: n.cross(x, y), (S, V)),
+    "trace": (lambda n, x: n.trace(x) * n.trace(x, 1), (S,)),
+    "diag": (lambda n, x, v: n.diag(x) * n.diag(v, 0) + n.diag(n.diag(x)), (S, V)),
+    "convolve": (lambda n, v, x: n.convolve(v, x[0], "same") + n.convolve(x[0], v)[2:6], (V, A)),
+    "correlate": (lambda n, v, x: n.correlate(x[0], v) * n.correlate(x[1], v), (V, A)),
+    "norm": (lambda n, x: n.linalg.norm(x) + n.linalg.norm(x, axis=0), (A,)),
+    "norm 1": (lambda n, x: n.linalg.norm(x, 1) + n.linalg.norm(x, np.inf, axis=1)[0], (A,)),
+    "norm 3": (lambda n, x: n.linalg.norm(x, 3, axis=1), (A,)),
+    "slogdet": (lambda n, x: n.linalg.slogdet(x)[0] * n.linalg.slogdet(x)[1], (S,)),
+    "matrix_power": (lambda n, x: n.linalg.matrix_power(x, 3) / 100, (S,)),
+    "multi_dot": (lambda n, x, y, v: n.linalg.multi_dot([v, y, x]), (A, S, V)),
+    "eigh": (lambda n, x: n.linalg.eigh(x @ x.T)[0], (S,)),
+    "flip": (lambda n, x: n.flip(x) * n.flip(x, 1), (A,)),
+    "roll": (lambda n, x: n.roll(x, 1, axis=0) * n.roll(x, -3), (A,)),
+    "rot90": (lambda n, x: n.rot90(x) ** 2 + n.rot90(x, 3), (A,)),
+    "tile": (lambda n, x, v: n.tile(v, (2, 2)) ** 2 + n.tile(x[0, 0], 6), (A, V)),
+    "repeat": (lambda n, x: n.repeat(x, 2, axis=1) ** 2, (A,)),
+    "pad": (lambda n, x: n.pad(x, ((1, 0), (0, 2)), constant_values=2.0) ** 2, (A,)),
+    "pad reflect": (lambda n, x: n.pad(x, 1, mode="reflect") ** 2, (A,)),
+    "pad edge": (lambda n, x: n.pad(x, 1, mode="edge") * n.pad(x, 1, mode="wrap"), (A,)),
+    "split": (lambda n, x: n.split(x, 2, axis=1)[1] * n.array_split(x, 3, 1)[0], (A,)),
+    "stacks": (lambda n, v: n.vstack([v, v * v]) + n.column_stack([v, v]).T, (V,)),
+    "meshgrid": (lambda n, v, x: n.meshgrid(v, x[0])[0] * n.meshgrid(v, x[0])[1], (V, A)),
+    "sort": (lambda n, x: n.sort(x, axis=0) ** 2, (A,)),
+    "median": (lambda n, x: n.median(x, axis=1) ** 2 + n.quantile(x, 0.3), (A,)),
+    "interp": (lambda n, x, f: n.interp(x, np.array([-1.0, 0.0, 1.5]), f**2), (A, V)),
+}
+
+
+def weighted(n: Any, name: str, *arrays: Any) -> Any:
+    """A scalar that every element of the result counts for, differently."""
+    value = FUNCTIONS[name][0](n, *arrays)
+    weights = np.linspace(0.5, 1.5, int(np.prod(value.shape))).reshape(value.shape)
+    return n.sum(value * weights)
+
+
+@cache
+def expected() -> dict[str, Any]:
+    """All at once, since compiling one large program takes less time than many small ones."""
+
+    def everything(arguments: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+        found = {}
+        for name, arrays in arguments.items():
+
+            def cost(*values: Any, name: str = name) -> Any:
+                return weighted(jnp, name, *values)
+
+            def slope(*values: Any, cost: Any = cost) -> Any:
+                return sum(
+                    jnp.sum(g**2) for g in jax.grad(cost, tuple(range(len(values))))(*values)
+                )
+
+            places = tuple(range(len(arrays)))
+            found[name] = cost(*arrays), jax.grad(cost, places)(*arrays), jax.grad(slope)(*arrays)
+        return found
+
+    return jax.jit(everything)({name: arrays for name, (_, arrays) in FUNCTIONS.items()})  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_value_and_derivatives(name: str) -> None:
+    arrays = FUNCTIONS[name][1]
+    g = gd.Graph()
+    tensors = [g.parameter(f"x{i}", array.shape) for i, array in enumerate(arrays)]
+    g.output("J", weighted(np, name, *tensors))
+    G = gd.gradient(g, of="J")
+    terms = [np.sum(G[f"dJ/dx{i}"] ** 2) for i in range(len(arrays))]
+    G.output("K", sum(terms[1:], start=terms[0]))
+    G = gd.gradient(G, of="K", wrt="x0", disconnected="zero")
+    found = run(G, **{f"x{i}": array for i, array in enumerate(arrays)})
+    value, first, second = expected()[name]
+    direct = weighted(np, name, *arrays)
+    np.testing.assert_allclose(found["J"], direct, rtol=1e-13)
+    np.testing.assert_allclose(found["J"], value, rtol=1e-12)
+    for i, wanted in enumerate(first):
+        np.testing.assert_allclose(found[f"dJ/dx{i}"], wanted, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(found["dK/dx0"], second, rtol=1e-9, atol=1e-10)
