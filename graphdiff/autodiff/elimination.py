@@ -15,6 +15,7 @@ from typing import Literal
 from graphdiff.autodiff.counting import Edge, edges_between, named
 from graphdiff.autodiff.elimination_orders import RULES, Found, Structure, cost_of, search
 from graphdiff.autodiff.elimination_orders import Elimination as Eliminating
+from graphdiff.autodiff.path_sum import without_factor
 from graphdiff.autodiff.reverse import _bracketed, _Sweep
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
@@ -40,8 +41,8 @@ class Elimination:
     fill_in
         The products that became a new edge.
     lower_bound
-        No order takes fewer multiplications: proved. Known for ``"optimal"``, else the number of
-        intermediate values.
+        No order takes fewer multiplications: proved. It comes from the search for ``"optimal"``,
+        else it is the number of intermediate values.
     how
         ``"proved optimal"``, ``"local search"`` (the best that was found), or ``"by rule"``.
     graph
@@ -104,8 +105,9 @@ def eliminate(
     Notes
     -----
     Every product counts, also one with a partial derivative that is 1. ``"optimal"`` is proved for
-    up to 25 intermediate values, unless 100 000 sets of vertices do not suffice; beyond that a
-    local search improves on the best of the rules, and ``.how`` says so. It is the optimum over
+    up to 25 intermediate values (links of a chain not counted), unless 100 000 sets of vertices do
+    not suffice; beyond that a local search improves on the best of the rules, and ``.how`` says
+    so. It is the optimum over
     orders of *vertices*; eliminating single edges or faces can take fewer still. Forward, reverse
     and Markowitz orders of a graph of bounded degree are linear in it. Griewank & Walther,
     *Evaluating Derivatives* (2008), chapters 9 and 10; Naumann, *Optimal accumulation of Jacobian
@@ -238,12 +240,13 @@ class _Linear:
     def partial(self, node: str, operand: str, positions: list[int]) -> Tensor:
         """The derivative of a value by one of its operands: a sweep over that edge alone."""
         sweep = _Sweep(self.graph, self.label, {operand: (), node: tuple(positions)})
-        sweep.run([(node, self.one(node))])
+        one = self.one(node)
+        sweep.run([(node, one)])
         found = sweep.table.get(operand)
         with sweep.marking(node):
             value = self.one(node) * 0.0 if found is None else found.settled().value
         self.graph.dag.nodes[value.name].pop("of", None)  # a partial derivative is no cotangent
-        return value
+        return without_factor(one, value)
 
     def join(self, source: int, target: int, value: Tensor) -> None:
         known = self.after.setdefault(source, {}).get(target)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import networkx as nx
 
 MOST_EXPANSIONS = 100_000  # of the exact search; beyond that the best that is known is taken
-EXACT = 25  # intermediate vertices that the exact search takes
+EXACT = 25  # vertices with a choice that the exact search takes
+BOUNDED = 100  # vertices of which a bound is found, by two flows each
 _EVALUATED = 200_000  # vertices eliminated on trial by the local search
 
 
@@ -130,17 +131,33 @@ def search(graph: Structure) -> Found:
     candidates = [rule(graph) for rule in RULES.values()]
     order = min(candidates, key=lambda order: cost_of(graph, order))
     cost = cost_of(graph, order)
-    if graph.count <= EXACT:
+    bound = graph.count  # each vertex takes at least one
+    if graph.count <= BOUNDED:
         floors = [least_degree(graph, vertex) for vertex in range(graph.count)]
-        exact = branch_and_bound(graph, order, cost, floors)
-        if exact is not None:
-            return Found(exact, cost_of(graph, exact), cost_of(graph, exact), "proved optimal")
         bound = sum(floors)
-    else:
-        bound = graph.count  # each vertex takes at least one
+        if graph.count - _links(graph) <= EXACT:
+            exact = branch_and_bound(graph, order, cost, floors)
+            if exact is not None:
+                cost = cost_of(graph, exact)
+                return Found(exact, cost, cost, "proved optimal")
     order = improve(graph, order)
     cost = cost_of(graph, order)
     return Found(order, cost, bound, "proved optimal" if cost == bound else "local search")
+
+
+def _links(graph: Structure) -> int:
+    """How many vertices go at once since they have one predecessor and one successor."""
+    state, gone = Elimination(graph), 0
+    waiting = list(range(graph.count))
+    done: set[int] = set()
+    while waiting:
+        vertex = waiting.pop()
+        if vertex < graph.count and vertex not in done and state.degree(vertex) == 1:
+            state.eliminate(vertex)
+            done.add(vertex)
+            gone += 1
+            waiting += [*state.before[vertex], *state.after[vertex]]
+    return gone
 
 
 def least_degree(graph: Structure, vertex: int) -> int:

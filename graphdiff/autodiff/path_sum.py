@@ -43,8 +43,9 @@ def path_sum(
     Returns
     -------
     Graph
-        With the outputs of ``g``, ``of``, and one output ``"dJ/dW"`` for each ``wrt``. Compile it
-        with ``rewrites=()``: `compile` would else find what the paths share.
+        With the outputs of ``g``, ``of``, and one output ``"dJ/dW"`` for each ``wrt``; the products
+        are called ``path_1``, ``path_2``, … where there are several. Compile and draw it with
+        ``rewrites=()``: what the paths share would else be found.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def path_sum(
     >>> gd.compile(naive, rewrites=())(w=2.0)["dz/dw"]  # of w⁸: 8 w⁷
     np.float64(1024.0)
     >>> len(naive), len(gd.gradient(g, of="z"))
-    (43, 14)
+    (27, 14)
     """
     root_name, root = _root(g, of)
     targets = _targets(g, wrt)
@@ -78,13 +79,19 @@ def path_sum(
     if root_name not in graph.outputs_by_name:
         graph.output(root_name, graph[root])
         root = graph[root_name].name
+    count = 0
     for name, target in targets.items():
         edges = edges_between(graph, [target], [root])
         if not edges and target != root:
             _refuse_disconnected(graph, root_name, target, "raise")
         total: Tensor | None = None
+        several = count_paths(graph, target, root) > 1
         for path in _paths(edges, root, target):
             term = _term(graph, root_name, root, target, path)
+            attributes = graph.dag.nodes[term.name]
+            if several and attributes["phase"] == "gradient" and attributes["op"] != "constant":
+                count += 1
+                term = term.named(_free(graph, f"path_{count}"))
             with graph.marking(phase="gradient", seed=root_name, via=target):
                 total = term if total is None else total + term
         derivative = f"d{_bracketed(root_name)}/d{_bracketed(name)}"
@@ -95,6 +102,12 @@ def path_sum(
             derivative: (root_name, name),
         }
     return graph
+
+
+def _free(graph: Graph, name: str) -> str:
+    while name in graph:
+        name += "_"
+    return name
 
 
 def _refuse_too_many(g: Graph, root: str, targets: dict[str, str], most: int) -> None:
@@ -147,7 +160,27 @@ def _term(graph: Graph, name: str, root: str, target: str, path: Sequence[Edge])
         value = broadcast_to(value, spec.shape)
     for node in _since(graph, before):
         graph.dag.nodes[node].pop("of", None)  # a part of a cotangent is none
-    return value
+    return without_factor(one, value)
+
+
+def without_factor(one: Tensor, value: Tensor) -> Tensor:
+    """A value without the product with the 1 that it begins with, where there is such a product."""
+    dag, spec = one.graph.dag, one.spec
+    users = list(dag.succ[one.name])
+    if len(users) != 1 or dag.number_of_edges(one.name, users[0]) != 1:
+        return value
+    (user,) = users
+    operands = one.graph.operands(user)
+    other = next((operand for operand in operands if operand != one.name), None)
+    if dag.nodes[user]["op"] != "multiply" or other is None or one.graph.spec(other) != spec:
+        return value
+    if one.graph.spec(user) != spec:
+        return value
+    last = user == value.name
+    for _, target, position in list(dag.out_edges(user, keys=True)):
+        dag.add_edge(other, target, key=position)
+    dag.remove_nodes_from([user, one.name])
+    return one.graph[other] if last else value
 
 
 def _since(graph: Graph, before: int) -> list[str]:

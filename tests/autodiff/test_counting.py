@@ -176,8 +176,8 @@ def test_too_many_paths_are_refused_with_their_number():
     g, z = dense(40)
     with pytest.raises(gd.GradientError, match=str(2**40)):
         gd.path_sum(g, z, "w")
-    with pytest.raises(gd.GradientError, match=r"about 3\.98e6020 paths"):
-        gd.path_sum(*dense(20_000), "w")
+    with pytest.raises(gd.GradientError, match=r"about 1\.14e602 paths"):
+        gd.path_sum(*dense(2_000), "w")
     with pytest.raises(gd.GradientError, match="at most 7"):
         gd.path_sum(dense(3)[0], "z", "w", max_paths=7)
     assert gd.path_sum(dense(3)[0], "z", "w", max_paths=8)

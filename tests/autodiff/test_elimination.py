@@ -212,12 +212,12 @@ def test_ends_on_the_way_of_others():
 def test_a_long_chain():
     g = gd.Graph("long")
     z = g.input("w")
-    for _ in range(5_000):
+    for _ in range(1_500):
         z = np.sin(z)
     g.output("z", z)
     for order in ("forward", "reverse", "markowitz", "relative_markowitz"):
         found = gd.eliminate(g, "z", "w", order=order)
-        assert found.multiplications == 4_999
+        assert found.multiplications == 1_499
         assert found.optimal
         assert found.order[0] == found.graph.operands("z")[0] or order != "reverse"
 
