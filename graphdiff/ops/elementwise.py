@@ -70,6 +70,9 @@ def inferred(name: str) -> Callable[..., Spec]:
     return infer
 
 
+_IN_PLACE = 256 * 1024  # bytes from which NumPy puts a result into a temporary operand's memory
+
+
 def elementwise(
     name: str,
     expression: Expression,
@@ -81,6 +84,7 @@ def elementwise(
     via: Op | None = None,
     singular: bool = False,
     convention: str | None = None,
+    workspace: Callable[..., int] | None = None,
 ) -> Op:
     """An element-wise op from its sympy expression.
 
@@ -108,6 +112,7 @@ def elementwise(
         singular=singular,
         convention=convention,
         expression=expression,
+        workspace=workspace,
     )
 
 
@@ -201,6 +206,7 @@ sigmoid = elementwise(
     call("sigmoid"),
     call("σ"),
     kernel=kernels.sigmoid,
+    workspace=lambda out, z: (2 if out >= _IN_PLACE else 3) * out,
 )
 softplus = elementwise(
     "softplus",
@@ -209,7 +215,14 @@ softplus = elementwise(
     call("ζ"),
     via=sigmoid,
 )
-erf = elementwise("erf", lambda z: sympy.erf(z), call("erf"), kernel=kernels.erf, saved=False)
+erf = elementwise(
+    "erf",
+    lambda z: sympy.erf(z),
+    call("erf"),
+    kernel=kernels.erf,
+    saved=False,
+    workspace=lambda out, x: (9 if out >= _IN_PLACE else 10) * out,
+)
 relu = elementwise(
     "relu",
     lambda z: sympy.Max(0, z),
