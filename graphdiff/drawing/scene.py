@@ -160,6 +160,7 @@ class _Stage:
         self.sweeps = {seed: i for i, seed in enumerate(graph.dag.graph["sweeps"], start=1)}
         self.boxes: dict[str, Box] = {}
         self.arrows: list[Arrow] = []
+        self.facing: set[tuple[str, str | None]] = set()
 
     def scene(self, entries: Iterable[_Entry]) -> Scene:
         entries = list(entries)
@@ -205,12 +206,19 @@ class _Stage:
         )
 
     def faced(self, node: str) -> str | None:
-        """The node of the box that a gradient's box is to face."""
+        """The node of the box that a gradient's box is to face.
+
+        A part of a value that is folded into another has its gradient beside that value's only
+        where no gradient stands there yet, since it comes after that one.
+        """
+        seed = self.graph.dag.nodes[node].get("seed")
         of = self.labels.names.gradient_of(node)
         every: tuple[str, ...] = self.graph.dag.nodes[node].get("of", ())
         for candidate in every if of is None else (of, *every):
             held = self.holder.get(candidate, candidate)
-            if held in self.boxes and held != node:
+            first = (held, seed) not in self.facing
+            if held in self.boxes and held != node and (first or held == candidate):
+                self.facing.add((held, seed))
                 return held
         return None
 
