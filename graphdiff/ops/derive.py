@@ -85,8 +85,19 @@ def _in_terms_of_output(derivative: Any, value: Any, y: Any, z: Sequence[Any]) -
     slope = linear.coeff(stand_in, 1)
     if not linear.is_polynomial(stand_in) or slope == 0 or linear.coeff(stand_in, 2) != 0:
         return derivative
-    found = sympy.factor(derivative.subs(function, -linear.coeff(stand_in, 0) / slope))
+    found = _sign_inside(
+        sympy.factor(derivative.subs(function, -linear.coeff(stand_in, 0) / slope))
+    )
     return found if not found.has(*z) and found.is_rational_function(y) else derivative
+
+
+def _sign_inside(product: Any) -> Any:
+    """``y (1 - y)`` for ``-y (y - 1)``."""
+    sums = [part for part in product.args if part.is_Add]
+    if not product.is_Mul or product.args[0] != -1 or not sums:
+        return product
+    rest = [part for part in product.args[1:] if part is not sums[0]]
+    return sympy.Mul(*rest, -sums[0])
 
 
 def _kinks(total: Any, g: Any) -> Any:

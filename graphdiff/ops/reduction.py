@@ -179,6 +179,8 @@ logsumexp = Op(
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
     workspace=lambda out, x: 2 * x,  # x - max, exp
 )
+
+
 def _spread(out: int, x: int) -> int:
     """An array beside the result, and NumPy's buffer as one value is spread over an axis."""
     return out + min(out, 64 * 1024)

@@ -38,8 +38,12 @@ def stable_sigmoid(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
 
 
 def complement(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
-    """``1 - sigmoid(z)`` is the sigmoid of ``-z``, which keeps its digits where it is small."""
-    if b.op != "sigmoid" or not is_number(a, 1):
+    """``1 - sigmoid(z)`` is the sigmoid of ``-z``, which keeps its digits where it is small.
+
+    In a gradient, the ``y (1 - y)`` of a sigmoid's slope, one more sigmoid would cost too much.
+    """
+    forward = t.graph.dag.nodes[t.name]["phase"] == "forward"
+    if b.op != "sigmoid" or not is_number(a, 1) or not forward:
         return None
     return fits(OPS["sigmoid"](-b.operands[0]), t)
 
