@@ -55,12 +55,17 @@ def seconds(declare: Callable[[int], gd.Graph], count: int) -> dict[str, float]:
     return dict(zip(STAGES, np.diff(times).tolist(), strict=True))
 
 
+def best(declare: Callable[[int], gd.Graph], count: int) -> dict[str, float]:
+    """The least time of each stage in three runs."""
+    runs = [seconds(declare, count) for _ in range(3)]
+    return {stage: min(run[stage] for run in runs) for stage in STAGES}
+
+
 @pytest.mark.parametrize("declare", [chain, layered])
 def test_time_is_linear_in_nodes(declare: Callable[[int], gd.Graph]) -> None:
     seconds(declare, 2_000)  # what is done once is done: sympy's derivatives, imports
-    small = [seconds(declare, 10_000) for _ in range(3)]
-    large = seconds(declare, 100_000)
-    least = {stage: min(run[stage] for run in small) for stage in STAGES}
+    least = best(declare, 10_000)
+    large = best(declare, 100_000)
     print(f"\n{declare.__name__}: 10,000 and 100,000 nodes")
     for stage in STAGES:
         ratio = large[stage] / least[stage]
