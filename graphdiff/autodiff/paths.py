@@ -339,7 +339,7 @@ def _function_name(op: Op) -> str | None:
     z = sympy.Symbol("z", real=True)
     if op.expression(z).is_rational_function(z):
         return None
-    formula = op.formula(Site((Written("·"),), (), None, {}))  # type: ignore[arg-type]
+    formula = op.formula(Site((Written("·"),), (), None, {}))  # type: ignore[arg-type]  # no spec
     found = re.fullmatch(r"([^\s(]+)\(·\)", formula.text)
     return found[1] if found else op.name
 

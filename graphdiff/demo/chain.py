@@ -56,7 +56,7 @@ def evaluate(steps: int, style: str) -> Evaluated:
     import sympy
 
     g = networks.chain(steps)
-    made = expression(g, of="z", wrt="w", style=style, names=NAMES)  # type: ignore[arg-type]
+    made = expression(g, of="z", wrt="w", style=style, names=NAMES)  # type: ignore[arg-type]  # a str
     f, derivative = Counted(np.tanh), Counted(lambda value: 1.0 - np.tanh(value) ** 2)
     values = {"w": np.float64(AT)}
     if style == "stored":

@@ -12,7 +12,7 @@ from graphdiff.errors import ArgumentError, GradientError, here
 from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor
-from graphdiff.graph.trace import argument_names, function_name, inlined, spec_of, traced
+from graphdiff.graph.trace import argument_names, function_name, inlined, pair, spec_of, traced
 from graphdiff.rewrite import STABLE
 
 Argnums = int | Sequence[int]
@@ -109,6 +109,28 @@ def fresh(graph: Graph, argument: Any) -> Any:
     """An argument with values of its own, which nothing but the function's result depends on."""
     leaves, structure = flatten(argument)
     return unflatten(structure, [own(graph, leaf) for leaf in leaves])
+
+
+def called_afresh(
+    f: Callable[..., Any],
+    argnums: Argnums,
+    has_aux: bool,
+    graph: Graph,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> tuple[list[int], list[Any], Any, Any]:
+    """Call ``f`` within a graph, with values of their own for what is differentiated by.
+
+    Returns the positions of these, all arguments, the result, and what came beside it.
+    """
+    chosen = positions(argnums, args)
+    inner = list(args)
+    for position in chosen:
+        check_floats(f, args, position)
+        inner[position] = fresh(graph, args[position])
+    result = called(f, graph, inner, kwargs)
+    value, aux = pair(result, function_name(f)) if has_aux else (result, None)
+    return chosen, inner, value, aux
 
 
 def own(graph: Graph, leaf: Any) -> Any:

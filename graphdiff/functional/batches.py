@@ -14,11 +14,8 @@ from graphdiff.errors import ArgumentError, GradientError, here
 from graphdiff.functional.arguments import (
     Argnums,
     bare,
-    called,
-    check_floats,
-    fresh,
+    called_afresh,
     own,
-    positions,
 )
 from graphdiff.functional.calling import Function
 from graphdiff.functional.gradients import grad
@@ -28,7 +25,7 @@ from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import flatten, leaf_names, unflatten
 from graphdiff.graph.order import users_of
 from graphdiff.graph.tensor import Tensor
-from graphdiff.graph.trace import argument_names, function_name, pair, spec_of
+from graphdiff.graph.trace import argument_names, spec_of
 from graphdiff.ops.spec import Dimension, normal_axis, product
 
 Mode = Literal["auto", "forward", "reverse"]
@@ -220,13 +217,7 @@ def _jacobian(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    chosen = positions(argnums, args)
-    inner = list(args)
-    for position in chosen:
-        check_floats(f, args, position)
-        inner[position] = fresh(graph, args[position])
-    result = called(f, graph, inner, kwargs)
-    value, aux = pair(result, function_name(f)) if has_aux else (result, None)
+    chosen, inner, value, aux = called_afresh(f, argnums, has_aux, graph, args, kwargs)
     outputs, shape = flatten(value)
     for output, name in zip(outputs, leaf_names(shape, "out"), strict=True):
         _check_output(output, name)

@@ -94,7 +94,7 @@ class Function:
             if last.plain and not kwargs:
                 leaves: Sequence[Any] = args
             else:
-                leaves, spec = optree.tree_flatten((args, kwargs))  # type: ignore[arg-type]
+                leaves, spec = optree.tree_flatten((args, kwargs))  # type: ignore[arg-type]  # a tree
                 if spec != last.spec:
                     return self._call(args, kwargs)
             if len(leaves) == len(last.forms):

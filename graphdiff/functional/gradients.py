@@ -13,18 +13,17 @@ from graphdiff.compiler import gradient
 from graphdiff.functional.arguments import (
     Argnums,
     bare,
-    called,
+    called_afresh,
     check_floats,
     check_scalar,
     filled,
-    fresh,
     positions,
 )
 from graphdiff.functional.calling import Function, Kept
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import flatten, unflatten
 from graphdiff.graph.tensor import Tensor
-from graphdiff.graph.trace import Trace, function_name, pair, traced
+from graphdiff.graph.trace import Trace, traced
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Function:
@@ -141,13 +140,7 @@ def _inline_gradient(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    chosen = positions(argnums, args)
-    inner = list(args)
-    for position in chosen:
-        check_floats(f, args, position)
-        inner[position] = fresh(graph, args[position])
-    result = called(f, graph, inner, kwargs)
-    scalar, aux = pair(result, function_name(f)) if has_aux else (result, None)
+    chosen, inner, scalar, aux = called_afresh(f, argnums, has_aux, graph, args, kwargs)
     check_scalar(f, scalar, ())
     by = [leaf for i in chosen for leaf in flatten(inner[i])[0] if isinstance(leaf, Tensor)]
     seeds = []
@@ -157,5 +150,5 @@ def _inline_gradient(
     parts = [filled(inner[position], found) for position in chosen]
     gradients = bare(argnums, parts)
     if value:
-        return result, gradients
+        return ((scalar, aux) if has_aux else scalar), gradients
     return (gradients, aux) if has_aux else gradients

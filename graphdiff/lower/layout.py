@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 WIDTH = 100
 _OPERATORS = ((" or ",), (" and ",), (" + ", " - "), (" * ", " / ", " @ "))
+
+
+def quoted(name: str) -> str:
+    """A name as a string literal."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 def wrap(line: str) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
 
 from graphdiff.graph.dag import Graph
-from graphdiff.lower.layout import wrap
+from graphdiff.lower.layout import quoted, wrap
 from graphdiff.lower.program import Program
 from graphdiff.ops.notation import shape_code
 from graphdiff.ops.spec import Dim
@@ -42,14 +41,14 @@ def check_lines(
     lines += wrap(f"    {sizes}, step = {numbers}, 1e-6" if sizes else "    step = 1e-6")
     lines.append("    args = {")
     for node in program.arguments:
-        lines += wrap(f"        {_quoted(names.variable(node))}: {_sample(program, node)},")
-    value = "" if len(values) == 1 else f"[{_quoted(next(iter(seeds)))}]"
+        lines += wrap(f"        {quoted(names.variable(node))}: {_sample(program, node)},")
+    value = "" if len(values) == 1 else f"[{quoted(next(iter(seeds)))}]"
     keys = {gradients[name]: names.variable(wrt) for name, wrt in checked.items()}
     same = all(key == variable for key, variable in keys.items()) and len(keys) == len(gradients)
     loop = "name, grad in grads.items()" if same else "key, name in checked.items()"
     lines += ["    }", "    _, grads = value_and_grad(**args)"]
     if not same:
-        items = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in keys.items())
+        items = ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in keys.items())
         lines += wrap(f"    checked = {{{items}}}")
     lines += [
         f"    for {loop}:",
@@ -115,7 +114,3 @@ def _bound(graph: Graph, node: str) -> str:
                 seen.add(user)
                 stack.append(user)
     return "2"
-
-
-def _quoted(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)

@@ -12,7 +12,7 @@ import numpy as np
 from graphdiff.errors import CompileError
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
-from graphdiff.lower.layout import WIDTH, wrap
+from graphdiff.lower.layout import WIDTH, quoted, wrap
 from graphdiff.lower.names import plain
 from graphdiff.lower.program import ELLIPSIS, Program, Step, Value, formulas_over, program
 from graphdiff.lower.selfcheck import check_lines
@@ -267,8 +267,8 @@ class _Source:
 
     def _gradients(self) -> tuple[str, str]:
         """The dict of the derivatives as it is written, and as it is described."""
-        pairs = (f"{_quoted(key)}: {self._result(name)}" for name, key in self.gradients.items())
-        shown = (f"{_quoted(key)}: {plain(name)}" for name, key in self.gradients.items())
+        pairs = (f"{quoted(key)}: {self._result(name)}" for name, key in self.gradients.items())
+        shown = (f"{quoted(key)}: {plain(name)}" for name, key in self.gradients.items())
         return f"{{{', '.join(pairs)}}}", f"{{{', '.join(shown)}}}"
 
     def _result(self, output: str) -> str:
@@ -277,7 +277,7 @@ class _Source:
     def _returned(self) -> str:
         if len(self.values) == 1:
             return self._result(self.values[0])
-        return "{" + ", ".join(f"{_quoted(n)}: {self._result(n)}" for n in self.values) + "}"
+        return "{" + ", ".join(f"{quoted(n)}: {self._result(n)}" for n in self.values) + "}"
 
     def _head(self, name: str, summary: str) -> list[str]:
         names = self.program.names
@@ -422,11 +422,6 @@ def _array_lines(name: str, value: np.ndarray) -> list[str]:
         f'    dtype="{kind}",',
         f").reshape({shape_code(value.shape)})",
     ]
-
-
-def _quoted(name: str) -> str:
-    """A name as a string literal."""
-    return json.dumps(name, ensure_ascii=False)
 
 
 def _cut(text: str, width: int = WIDTH - 6) -> str:
