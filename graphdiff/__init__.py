@@ -4,7 +4,7 @@ A network is declared as a directed acyclic graph of ops, held in networkx; its 
 made in reverse mode; both are lowered to plain NumPy source, run, and drawn with graphviz.
 """
 
-from graphdiff import special
+from graphdiff import images, special
 from graphdiff.autodiff.counting import Blowup, blowup, count_paths
 from graphdiff.autodiff.elimination import Elimination, eliminate
 from graphdiff.autodiff.path_sum import path_sum
@@ -84,6 +84,7 @@ __all__ = [
     "gradient",
     "hessian",
     "hvp",
+    "images",
     "jacobian",
     "jit",
     "jvp",

@@ -234,6 +234,24 @@ def _along(use: Use) -> Tensor:
     return _apply(use.op, *(o.spread(use.length) for o in use.operands), **params)
 
 
+def _convolution(use: Use) -> Tensor:
+    """Images with an axis more for the same kernel, or with kernels of their own."""
+    a, b = use.operands
+    params = use.params
+    if "shape" in params:
+        params = {**params, "shape": (use.length, *params["shape"])}
+    if use.op != "conv2d_kernel" and not b.has_axis and b.ndim == 4:
+        return _apply(use.op, a.value, b.value, **params)
+    return _apply(use.op, a.spread(use.length), b.spread(use.length), **params)
+
+
+def _pooling(use: Use) -> Tensor:
+    params = use.params
+    if "shape" in params:
+        params = {**params, "shape": (use.length, *params["shape"])}
+    return _apply(use.op, *(o.spread(use.length) for o in use.operands), **params)
+
+
 def _one_by_one(use: Use) -> Tensor:
     """An op without a rule of its own: applied to each example, and the results stacked."""
     if not isinstance(use.length, int):
@@ -271,5 +289,8 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "scatter_add": _scatter_add,
         "take_along_axis": _along,
         "scatter_add_along_axis": _along,
+        **dict.fromkeys(("conv2d", "conv2d_input", "conv2d_kernel"), _convolution),
+        **dict.fromkeys(("sum_pool2d", "sum_pool2d_input"), _pooling),
+        **dict.fromkeys(("max_pool2d", "max_pool2d_input", "max_pool2d_tangent"), _pooling),
     }
 )

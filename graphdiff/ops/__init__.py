@@ -7,12 +7,14 @@ from types import MappingProxyType
 
 from graphdiff.errors import GraphError, near
 from graphdiff.ops import (
+    convolution,
     cumulative,
     elementwise,
     factorisation,
     indexing,
     linalg,
     ordering,
+    pooling,
     products,
     reduction,
     rounding,
@@ -38,6 +40,8 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *ordering.OPS,
             *products.OPS,
             *factorisation.OPS,
+            *convolution.OPS,
+            *pooling.OPS,
         )
     }
 )

@@ -206,7 +206,7 @@ sigmoid = elementwise(
     call("sigmoid"),
     call("σ"),
     kernel=kernels.sigmoid,
-    workspace=lambda out, z: (2 if out >= _IN_PLACE else 3) * out,
+    workspace=lambda out, z: (2 if out.nbytes >= _IN_PLACE else 3) * out.nbytes,
 )
 softplus = elementwise(
     "softplus",
@@ -221,7 +221,7 @@ erf = elementwise(
     call("erf"),
     kernel=kernels.erf,
     saved=False,
-    workspace=lambda out, x: (9 if out >= _IN_PLACE else 10) * out,
+    workspace=lambda out, x: (9 if out.nbytes >= _IN_PLACE else 10) * out.nbytes,
 )
 relu = elementwise(
     "relu",

@@ -358,7 +358,7 @@ take_along_axis = Op(
     normal=lambda x, indices, axis: {"axis": normal_axis(axis, x.ndim)},
     numpy=_take_code,
     formula=_bracketed,
-    workspace=lambda out, x, indices: indices,
+    workspace=lambda out, x, indices, axis: indices.nbytes,
 )
 scatter_add_along_axis = Op(
     "scatter_add_along_axis",
@@ -376,7 +376,7 @@ scatter_add_along_axis = Op(
     ),
     kernel=kernels.scatter_add_along_axis,
     flops=lambda out, x, *indices: x.size,
-    workspace=lambda out, x, indices: indices,
+    workspace=lambda out, x, indices, shape, axis: indices.nbytes,
 )
 
 OPS = (slice_, place, put, gather, scatter_add, take_along_axis, scatter_add_along_axis)

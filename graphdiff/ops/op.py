@@ -70,8 +70,8 @@ class Op:
     view
         Whether NumPy gives a view of the first operand's memory.
     workspace
-        ``(out, *operands) -> int``: the bytes that its code takes for a while beside its result,
-        given the bytes of the result and of the operands. The default is none.
+        ``(out, *specs, **params) -> int``: the bytes that its code takes for a while beside its
+        result; no dimension of the specs is a name. The default is none.
     """
 
     name: str

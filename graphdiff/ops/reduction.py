@@ -177,13 +177,13 @@ logsumexp = Op(
     formula=named("logsumexp"),
     kernel=kernels.logsumexp,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
-    workspace=lambda out, x: 2 * x,  # x - max, exp
+    workspace=lambda out, x, axis, keepdims: 2 * x.nbytes,  # x - max, exp
 )
 
 
-def _spread(out: int, x: int) -> int:
+def _spread(out: Spec, x: Spec, axis: Axis) -> int:
     """An array beside the result, and NumPy's buffer as one value is spread over an axis."""
-    return out + min(out, 64 * 1024)
+    return int(out.nbytes + min(out.nbytes, 64 * 1024))
 
 
 softmax = Op(

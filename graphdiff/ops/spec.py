@@ -350,6 +350,11 @@ class Spec:
         return product(self.shape)
 
     @property
+    def nbytes(self) -> Any:
+        """The bytes of an array, an int unless a dimension is named."""
+        return self.size * self.dtype.itemsize
+
+    @property
     def is_float(self) -> bool:
         """Whether derivatives flow through values of this dtype."""
         return self.dtype.kind == "f"

@@ -146,12 +146,17 @@ def _bytes(spec: Spec, sizes: Mapping[str, int]) -> int:
     return evaluate_dimension(spec.size, sizes) * spec.dtype.itemsize
 
 
+def _lengths(spec: Spec, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(evaluate_dimension(part, sizes) for part in spec.shape)
+
+
 def _scratch(graph: Graph, node: str, arrays: list[str], sizes: Mapping[str, int]) -> int:
     """The bytes that a node takes while it runs; ``arrays`` are its operands but for numbers."""
     op, out = graph.op(node), graph.spec(node)
     specs = [graph.spec(operand) for operand in arrays]
     if op.workspace is not None:
-        return op.workspace(_bytes(out, sizes), *(_bytes(spec, sizes) for spec in specs))
+        known = (Spec(_lengths(spec, sizes), spec.dtype) for spec in (out, *specs))
+        return op.workspace(*known, **graph.dag.nodes[node]["params"])
     if not op.elementwise or op.view:
         return 0
     if op.name == "where":  # its condition is taken as it is

@@ -12,7 +12,8 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.ops import OPS
-from tests.ops.table import ROWS, Row
+from tests.ops.rows import ROWS
+from tests.ops.table import Row
 from tests.properties.test_random_graphs import BINARY, OURS, THEIRS, UNARY
 
 CASES = [

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from tests.ops import rows_algebra, rows_elementwise, rows_reduction, table
+from tests.ops import rows_algebra, rows_elementwise, rows_images, rows_reduction, table
 
-ROWS = (*table.ROWS, *rows_elementwise.ROWS, *rows_reduction.ROWS, *rows_algebra.ROWS)
+ROWS = (
+    *table.ROWS,
+    *rows_elementwise.ROWS,
+    *rows_reduction.ROWS,
+    *rows_algebra.ROWS,
+    *rows_images.ROWS,
+)

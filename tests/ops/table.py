@@ -49,9 +49,9 @@ class Row:
     cases: Sequence[tuple[tuple[tuple[int, ...], ...], Mapping[str, Any]]]
     operands: tuple[Operand, ...] = (REAL,)
 
-    def draw(self, case: int) -> list[np.ndarray[Any, Any]]:
+    def draw(self, case: int, example: int = 0) -> list[np.ndarray[Any, Any]]:
         shapes, _ = self.cases[case]
-        rng = np.random.default_rng(case)
+        rng = np.random.default_rng(case + 100 * example)
         many = [*self.operands, *self.operands[-1:] * (len(shapes) - len(self.operands))]
         return [operand.draw(rng, shape) for operand, shape in zip(many, shapes, strict=True)]
 

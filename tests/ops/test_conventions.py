@@ -79,6 +79,13 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
         (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),
         (lambda x: np.max(x, axis=0), ([[1, 5], [1, 2]],), [[[0.5, 1], [0.5, 0]]]),
     ],
+    "max_pool2d": [
+        (
+            lambda x: gd.images.max_pool2d(np.reshape(x, (2, 4, 1))),
+            ([[3, 3, 1, 0], [2, 3, 5, 5]],),
+            [[[1 / 3, 1 / 3, 0, 0], [0, 1 / 3, 0.5, 0.5]]],
+        )
+    ],
     "min": [(lambda x: np.min(x, axis=-1), ([[1, 1, 1, 2]],), [[[1 / 3, 1 / 3, 1 / 3, 0]]])],
 }
 
