@@ -4,6 +4,8 @@ A network is declared as a directed acyclic graph of ops, held in networkx; its 
 made in reverse mode; both are lowered to plain NumPy source, run, and drawn with graphviz.
 """
 
+import lazy_loader
+
 from graphdiff import images, special
 from graphdiff.autodiff.counting import Blowup, blowup, count_paths
 from graphdiff.autodiff.elimination import Elimination, eliminate
@@ -48,6 +50,7 @@ from graphdiff.planning.tradeoff import Tradeoff
 from graphdiff.version import VERSION
 
 __version__ = VERSION
+__getattr__, _, _ = lazy_loader.attach(__name__, submodules=["nn"])
 
 __all__ = [
     "ArgumentError",
@@ -89,6 +92,7 @@ __all__ = [
     "jit",
     "jvp",
     "load",
+    "nn",
     "path_sum",
     "plan",
     "special",

@@ -226,7 +226,8 @@ class _Stage:
         """The small type: of a leaf what it is, of others the dtype if it is not the usual one."""
         words = [] if spec.dtype.name == "float64" else [spec.dtype.name]
         if op in ("input", "parameter") or (op == "constant" and spec.ndim):
-            words = [op, *words, shape_text(spec.shape)]
+            role = self.graph.dag.nodes[node].get("role", op)
+            words = [role, *words, shape_text(spec.shape)]
         derivatives = self.graph.dag.graph["derivatives"]
         also = [name for name in self.results.get(node, ()) if name not in {node, *derivatives}]
         return " ".join([*words, *(f"· output {name}" for name in also)])

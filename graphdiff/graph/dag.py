@@ -2,8 +2,9 @@
 
 A node's key is its name. Its attributes are ``op``, ``spec``, ``params``, ``phase``, ``scope``,
 ``origin``, ``named`` (whether the user chose the name) and ``declared`` (a number that grows with
-each declaration); where known also ``local`` (the variable of the user's line), and for nodes of a
-gradient ``of``, ``seed`` and ``via`` (see `graphdiff.gradient`). An edge's key is the operand's
+each declaration); where known also ``local`` (the variable of the user's line), for parameters
+``role`` (such as "weight" or "bias"), and for nodes of a gradient ``of``, ``seed`` and ``via`` (see
+`graphdiff.gradient`). An edge's key is the operand's
 position. The graph's own attributes are ``name``, ``outputs``, ``derivatives`` and ``sweeps``.
 """
 
@@ -145,11 +146,18 @@ class Graph:
         return self._source("input", name, shape, dtype)
 
     def parameter(
-        self, name: str, shape: object = None, dtype: object = None, value: object = None
+        self,
+        name: str,
+        shape: object = None,
+        dtype: object = None,
+        value: object = None,
+        role: str | None = None,
     ) -> Tensor:
         """Declare a value that is learnt: `gradient` differentiates by every parameter.
 
         With a ``value`` the shape and the dtype may be left out, and so may the argument in calls.
+        The ``role`` says what it is in its layer, such as ``"weight"`` or ``"bias"``; penalties
+        choose by it.
 
         Raises
         ------
@@ -158,7 +166,12 @@ class Graph:
         ShapeError, DTypeError
             If the value does not fit the shape and the dtype.
         """
-        return self._source("parameter", name, shape, dtype, value)
+        if role is not None:
+            check_name(role)
+        tensor = self._source("parameter", name, shape, dtype, value)
+        if role is not None:
+            self.dag.nodes[tensor.name]["role"] = role
+        return tensor
 
     def constant(self, value: object, name: str | None = None, dtype: object = None) -> Tensor:
         """A fixed value. Numbers and arrays in expressions become constants by themselves."""

@@ -28,6 +28,7 @@ MARKS: Mapping[str, type | tuple[type, ...]] = {
     "named": bool,
     "declared": int,
     "local": str,
+    "role": str,
     "of": tuple,
     "seed": str,
     "via": str,

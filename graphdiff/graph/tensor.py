@@ -110,6 +110,12 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         return params
 
     @property
+    def role(self) -> str | None:
+        """What a parameter is in its layer, such as ``"weight"``; None where it was not said."""
+        role: str | None = self.graph.dag.nodes[self.name].get("role")
+        return role
+
+    @property
     def operands(self) -> tuple[Tensor, ...]:
         """The tensors that it is computed from."""
         return tuple(Tensor(self.graph, node) for node in self.graph.operands(self.name))

@@ -1,0 +1,87 @@
+"""What layers share: checking what they are given, and declaring parameters with a role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.nn import units
+from graphdiff.nn.initial import Initialiser, glorot, he
+
+# Half of what comes in is passed on, so the weights have to be larger.
+RECTIFIERS = (
+    units.relu,
+    units.leaky_relu,
+    units.elu,
+    units.gelu,
+    units.silu,
+    units.softplus,
+)
+
+
+def usual(activation: object) -> Initialiser:
+    """The initialiser of a layer that is given none: `he` for a rectifier, else `glorot`."""
+    return he if activation in RECTIFIERS else glorot
+
+
+def check_tensor(x: object, layer: str, ndim: int = 1) -> None:
+    """Raise if a layer's operand is no tensor, or has too few axes."""
+    if not isinstance(x, gd.Tensor):
+        raise gd.GraphError(
+            f"{layer} takes a tensor of a graph", got=f"{type(x).__name__} {x!r}"[:80],
+            hint='declare it: x = g.input("x", ("t", 64))',
+        )  # fmt: skip
+    if x.ndim < ndim:
+        raise gd.ShapeError(
+            f"{layer} needs an operand with {ndim} or more axes", node=x.name, got=repr(x.spec)
+        )
+
+
+def parameter_dtype(x: gd.Tensor) -> np.dtype[Any]:
+    """The dtype of a layer's parameters: its operand's, float64 where that is no float."""
+    return x.dtype if x.dtype.kind == "f" else np.dtype("float64")
+
+
+def weight(
+    x: gd.Tensor,
+    name: str,
+    shape: Sequence[Any],
+    init: Initialiser,
+    rng: np.random.Generator | None,
+    fans: tuple[Any, Any] | None = None,
+    role: str = "weight",
+) -> gd.Tensor:
+    """Declare the weights of a layer of ``x``; without a generator they have no value yet.
+
+    ``fans`` are the inputs and outputs that each weight stands between; those of a matrix are its
+    rows and columns.
+
+    Raises
+    ------
+    ShapeError
+        If a value is to be drawn for a shape with named dimensions.
+    """
+    dtype, value = parameter_dtype(x), None
+    if rng is not None:
+        if not all(isinstance(part, (int, np.integer)) for part in (*shape, *(fans or ()))):
+            raise gd.ShapeError(
+                "no value can be drawn for a dimension that is known at calls only",
+                node=name, expected="numbers", got=str(tuple(shape)),
+                hint="give the size as a number, or leave rng out and pass the value at calls",
+            )  # fmt: skip
+        fan_in, fan_out = fans or (shape[-2], shape[-1])
+        value = init(rng, tuple(map(int, shape)), fan_in, fan_out).astype(dtype)
+    return x.graph.parameter(name, tuple(shape), dtype, value, role=role)
+
+
+def filled(
+    x: gd.Tensor, name: str, shape: Sequence[Any], role: str, fill: float | None
+) -> gd.Tensor:
+    """Declare a parameter that starts with the same number everywhere, or (None) with no value."""
+    dtype, value = parameter_dtype(x), None
+    if fill is not None and all(isinstance(part, int) for part in shape):
+        value = np.full(tuple(shape), fill, dtype)
+    return x.graph.parameter(name, tuple(shape), dtype, value, role=role)
