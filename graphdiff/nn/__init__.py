@@ -16,6 +16,7 @@ here is written with graphdiff's public names, so that your own layers are as go
 """
 
 from graphdiff.nn.attention import attention, multi_head_attention
+from graphdiff.nn.convolution import conv2d
 from graphdiff.nn.costs import (
     bernoulli_nll,
     binary_cross_entropy,
@@ -59,6 +60,7 @@ __all__ = [
     "batch_norm",
     "bernoulli_nll",
     "binary_cross_entropy",
+    "conv2d",
     "cross_entropy",
     "dense",
     "dropout",

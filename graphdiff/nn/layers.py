@@ -85,7 +85,7 @@ def dense(
         a = x @ W
         if bias:
             a = a + filled(x, "b", (width,), "bias", None if rng is None else 0.0)
-        return _activated(a, activation)
+        return activated(a, activation)
 
 
 def factored_dense(
@@ -118,7 +118,7 @@ def factored_dense(
         U = weight(x, "U", (x.shape[-1], rank), init or usual(linear), rng)
         V = weight(x, "V", (rank, width), init or usual(activation), rng)
         b = filled(x, "b", (width,), "bias", None if rng is None else 0.0)
-        return _activated(x @ U @ V + b, activation)
+        return activated(x @ U @ V + b, activation)
 
 
 def rbf(
@@ -280,7 +280,7 @@ def residual(x: gd.Tensor, block: Callable[[gd.Tensor], gd.Tensor], *, scope: st
         return h.named("h")
 
 
-def _activated(a: gd.Tensor, activation: Activation) -> gd.Tensor:
+def activated(a: gd.Tensor, activation: Activation) -> gd.Tensor:
     """The output of a layer, and the names of both sides of its activation."""
     a = a.named("a")
     h: gd.Tensor = activation(a)

@@ -198,3 +198,19 @@ def test_several_heads_read_each_with_its_own_columns() -> None:
         np.testing.assert_allclose(result, np.hstack(read) @ p["s/Wo"], rtol=1e-12, atol=1e-14)
     with pytest.raises(gd.ShapeError, match="a multiple of 4"):
         gd.nn.multi_head_attention(x, 4, scope="other")
+
+
+def test_a_layer_of_convolutions_is_jaxs() -> None:
+    g = gd.Graph()
+    x = g.input("x", ("t", 6, 5, 2))
+    rng = np.random.default_rng(0)
+    h = gd.nn.conv2d(x, 3, (3, 2), gd.nn.tanh, scope="conv", stride=2, padding="valid", rng=rng)
+    images = RNG.normal(size=(4, 6, 5, 2))
+    found, p = run(h, x=images)
+    expected = jax.lax.conv_general_dilated(
+        images, p["conv/W"], (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    np.testing.assert_allclose(found, np.tanh(expected), rtol=1e-12, atol=1e-14)
+    assert gd.nn.parameter_count(g) == 3 * 2 * 2 * 3 + 3
+    with pytest.raises(gd.ShapeError, match="3 or more axes"):
+        gd.nn.conv2d(g.input("y", ("t", 4)), 3, 3, scope="other")
