@@ -22,7 +22,7 @@ from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.tradeoff import Tradeoff
 from graphdiff.planning.tradeoff import tradeoff as tradeoff_dag
-from graphdiff.rewrite import DEFAULT, STABLE, Pass
+from graphdiff.rewrite import DEFAULT, STABLE, Pass, rewritten
 from graphdiff.version import VERSION
 
 Style = Literal["readable", "fast"]
@@ -84,7 +84,7 @@ def gradient(
     """
     with collection_paused():
         named, of, wrt = _by_name(g, of, wrt)
-        return reverse.gradient(_rewritten(named, rewrites), of, wrt, disconnected)
+        return reverse.gradient(rewritten(named, rewrites), of, wrt, disconnected)
 
 
 def _by_name(g: Graph, of: Any, wrt: Any) -> tuple[Graph, Any, Any]:
@@ -164,18 +164,18 @@ def compile(
         )
     with collection_paused():
         if plan is None:
-            rewritten = _rewritten(graph, rewrites)
-            generated = module(rewritten, graph, VERSION)
+            written = rewritten(graph, rewrites)
+            generated = module(written, graph, VERSION)
         else:
-            rewritten = _planned(graph, plan)
-            generated = module(rewritten, graph, VERSION, plan.steps)  # type: ignore[arg-type]  # its nodes are names
-    nodes = rewritten.dag.nodes
+            written = _planned(graph, plan)
+            generated = module(written, graph, VERSION, plan.steps)  # type: ignore[arg-type]  # its nodes are names
+    nodes = written.dag.nodes
     return Compiled(
-        graph=rewritten,
+        graph=written,
         original=graph,
         plan=plan,
         generated=generated,
-        _function=_function(generated, rewritten.name),
+        _function=_function(generated, written.name),
         _specs={name: nodes[name]["spec"] for name in generated.arguments},
         _defaults={
             name: nodes[name]["params"]["value"]
@@ -183,12 +183,6 @@ def compile(
             if nodes[name]["params"].get("value") is not None
         },
     )
-
-
-def _rewritten(graph: Graph, rewrites: Sequence[Pass]) -> Graph:
-    for rewrite in rewrites:
-        graph = rewrite(graph)
-    return graph
 
 
 def _planned(graph: Graph, plan: Plan) -> Graph:
@@ -265,9 +259,9 @@ def plan(
     if not isinstance(graph, Graph):
         _refuse_sizes(sizes)
         return plan_dag(graph, strategy, memory_limit, outputs, time_limit=time_limit)
-    rewritten, dag = _weighed(graph, sizes, outputs, rewrites)
+    weighed, dag = _weighed(graph, sizes, outputs, rewrites)
     found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
-    return replace(in_own_nodes(found, dag), graph=rewritten, planned=digest(graph))
+    return replace(in_own_nodes(found, dag), graph=weighed, planned=digest(graph))
 
 
 def tradeoff(
@@ -308,10 +302,10 @@ def tradeoff(
     if not isinstance(graph, Graph):
         _refuse_sizes(sizes)
         return tradeoff_dag(graph, outputs, points=points, time_limit=time_limit)
-    rewritten, dag = _weighed(graph, sizes, outputs, rewrites)
+    weighed, dag = _weighed(graph, sizes, outputs, rewrites)
     curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
     mark = digest(graph)
-    own = (replace(in_own_nodes(p, dag), graph=rewritten, planned=mark) for p in curve.points)
+    own = (replace(in_own_nodes(p, dag), graph=weighed, planned=mark) for p in curve.points)
     return replace(curve, points=tuple(own))
 
 
@@ -327,8 +321,8 @@ def _weighed(
             "the outputs of a graph are its own", hint="leave outputs out; they are for a bare DAG"
         )
     with collection_paused():
-        rewritten = _rewritten(graph, rewrites)
-        return rewritten, weigh(rewritten, sizes)
+        weighed = rewritten(graph, rewrites)
+        return weighed, weigh(weighed, sizes)
 
 
 def _refuse_sizes(sizes: Mapping[str, int] | None) -> None:
@@ -339,5 +333,5 @@ def _refuse_sizes(sizes: Mapping[str, int] | None) -> None:
 def _function(generated: Module, name: str) -> Any:
     """The entry function of generated source."""
     scope: dict[str, Any] = {"__name__": "graphdiff_generated"}
-    exec(builtins.compile(generated.text, f"<graphdiff {name!r}>", "exec"), scope)
+    exec(builtins.compile(generated.run, f"<graphdiff {name!r}>", "exec"), scope)
     return scope[generated.function]

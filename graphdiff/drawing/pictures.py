@@ -16,7 +16,7 @@ from graphdiff.drawing.svg import element, tidy
 from graphdiff.errors import DrawError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import write_whole
-from graphdiff.rewrite import DEFAULT, Pass
+from graphdiff.rewrite import DEFAULT, Pass, rewritten
 
 MOST_BOXES, MOST_ARROWS = 1500, 3000  # half a minute at worst
 CROWD = 500  # arrows, beyond which shapes stand in the boxes
@@ -196,9 +196,7 @@ def draw(
     _check(graph, detail, direction)
     if rewrites is None:
         rewrites = DEFAULT if detail == "values" and graph.outputs_by_name else ()
-    for rewrite in rewrites:
-        graph = rewrite(graph)
-    shown = collapsed(scene(graph, detail), collapse)
+    shown = collapsed(scene(rewritten(graph, rewrites), detail), collapse)
     look = Look(direction, legend=legend, crowded=len(shown.arrows) > CROWD)
     picture = Picture(shown, look)
     return picture if path is None else picture.save(path)

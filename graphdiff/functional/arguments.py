@@ -13,7 +13,7 @@ from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import argument_names, function_name, inlined, pair, spec_of, traced
-from graphdiff.rewrite import STABLE
+from graphdiff.rewrite import STABLE, rewritten
 
 Argnums = int | Sequence[int]
 
@@ -91,9 +91,7 @@ def called(
         if error.outer is not graph:
             raise
         return f(*args, **kwargs)
-    inner = trace.graph
-    for rewrite in STABLE:
-        inner = rewrite(inner)
+    inner = rewritten(trace.graph, STABLE)
     leaves, _ = flatten((tuple(args), dict(kwargs)))
     return inlined(replace(trace, graph=inner), graph, [_in(graph, leaf) for leaf in leaves])
 

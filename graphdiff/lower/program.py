@@ -15,7 +15,7 @@ import numpy as np
 
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.origin import ends_a_line
-from graphdiff.lower.names import Names, plain
+from graphdiff.lower.names import Names
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Spec, dimension_names
@@ -40,10 +40,10 @@ class Value:
     ----------
     node
         The node whose value it is.
-    name, label
-        The variable, and the name for people.
-    code, formula
-        The expression over other values' variables, and over their labels.
+    name
+        The variable.
+    code
+        The expression over other values' variables.
     spec, phase
         Shape and dtype; ``"forward"`` or ``"gradient"``.
     nodes
@@ -54,9 +54,7 @@ class Value:
 
     node: str
     name: str
-    label: str
     code: Written
-    formula: Written
     spec: Spec
     phase: str
     nodes: tuple[str, ...]
@@ -293,13 +291,9 @@ class _Writer:
             node = self.graph.operands(node)[0]
         return node
 
-    # -- formulas and the list ---------------------------------------------------------------
+    # -- the list ---------------------------------------------------------------
 
     def _values(self, order: list[str], given: set[str]) -> dict[str, Value]:
-        lines = {n: n for n in order if n in self.code}
-        formulas = formulas_over(
-            self.graph, order, {*lines, *given}, lambda node: plain(self.names.label(node))
-        )
         folded: dict[str, list[str]] = {}
         reads: dict[str, dict[str, None]] = {}
         values: dict[str, Value] = {}
@@ -309,20 +303,18 @@ class _Writer:
             inner: list[str] = []
             sources: dict[str, None] = {}
             for operand in self.graph.operands(node):
-                if operand in lines or operand in given:
+                if operand in self.code or operand in given:
                     sources[operand] = None
                 else:
                     inner += folded.get(operand, ())
                     sources |= reads.get(operand, {})
-            if node not in lines:
+            if node not in self.code:
                 folded[node], reads[node] = [*inner, node], sources
                 continue
             values[node] = Value(
                 node,
                 self.text[node].text,
-                self.names.label(node),
                 self.code[node],
-                formulas[node],
                 self.graph.spec(node),
                 self.nodes[node]["phase"],
                 (*dict.fromkeys(inner), node),
@@ -356,8 +348,8 @@ def formulas_over(
 ) -> dict[str, Written]:
     """The formula of each node; the given values are written as their labels within others.
 
-    ``label`` gives the text as it is put into a formula. A part that would be too long to be read
-    is left out.
+    So is what stands outside the order. ``label`` gives the text as it is put into a formula. A
+    part that would be too long to be read is left out.
     """
     outer: dict[str, Written] = {}
     formulas: dict[str, Written] = {}
@@ -369,7 +361,7 @@ def formulas_over(
             continue
         operands = graph.operands(node)
         specs = tuple(graph.spec(operand) for operand in operands)
-        texts = tuple(outer[operand] for operand in operands)
+        texts = tuple(outer.get(operand) or Written(label(operand)) for operand in operands)
         site = Site(texts, specs, graph.spec(node), attributes["params"])
         formulas[node] = graph.op(node).formula(site)
         if node in lines:

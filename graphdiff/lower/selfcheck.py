@@ -35,13 +35,14 @@ def check_lines(
     if len(seeds) != 1 or not checked or not seeds <= set(values):
         return []
     names = program.names
+    domain = _has_domain(graph)
     sizes = ", ".join(program.dimensions.values())
     numbers = ", ".join(str(3 + i) for i in range(len(program.dimensions)))
     lines = ['if __name__ == "__main__":', "    rng = np.random.default_rng(0)"]
     lines += wrap(f"    {sizes}, step = {numbers}, 1e-6" if sizes else "    step = 1e-6")
     lines.append("    args = {")
     for node in program.arguments:
-        lines += wrap(f"        {quoted(names.variable(node))}: {_sample(program, node)},")
+        lines += wrap(f"        {quoted(names.variable(node))}: {_sample(program, node, domain)},")
     value = "" if len(values) == 1 else f"[{quoted(next(iter(seeds)))}]"
     keys = {gradients[name]: names.variable(wrt) for name, wrt in checked.items()}
     same = all(key == variable for key, variable in keys.items()) and len(keys) == len(gradients)
@@ -62,8 +63,8 @@ def check_lines(
     return lines
 
 
-def _sample(program: Program, node: str) -> str:
-    """A random value for an argument, within the domain of the ops."""
+def _sample(program: Program, node: str, domain: bool) -> str:
+    """A random value for an argument, positive where some op has a bounded domain."""
     graph = program.graph
     spec = graph.spec(node)
     changed = program.dimensions
@@ -76,7 +77,7 @@ def _sample(program: Program, node: str) -> str:
         text = f"rng.random(size={size}) < 0.5"
     elif spec.dtype.kind == "i":
         text = f"rng.integers({_bound(graph, node)}, size={size})"
-    elif _has_domain(graph):
+    elif domain:
         text = f"rng.uniform(0.5, 1.5, size={size})"
     else:
         text = f"0.3 * rng.normal(size={size})"

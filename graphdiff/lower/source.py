@@ -32,10 +32,12 @@ class Module:
     ``arguments`` are the names of inputs and parameters in the order of the functions' arguments.
     ``values`` are the outputs that are no derivatives: one is returned bare, several in a dict.
     ``gradients`` gives for each derivative its key in the dict that ``value_and_grad`` returns
-    beside them, or ``grad`` alone, if there are no values.
+    beside them, or ``grad`` alone, if there are no values. ``run`` is the part of the text that
+    the function which computes everything needs, each line at its number.
     """
 
     text: str
+    run: str
     arguments: tuple[str, ...]
     values: tuple[str, ...]
     gradients: Mapping[str, str]
@@ -89,16 +91,18 @@ class _Source:
         lines += self._arrays()
         for kernel in self._kernels():
             lines += ["", *kernel, ""]
-        if self.values:
-            lines += ["", *self._forward(), ""]
-        else:
-            lines += ["", *self._grad(), ""]
+        run = list(lines)
         if self.values and self.gradients:
-            lines += ["", *self._value_and_grad(), ""]
+            forward = ["", *self._forward(), ""]
+            both = ["", *self._value_and_grad(), ""]
+            lines += [*forward, *both]
+            run += ["" for _ in forward] + both
             lines += ["", *check_lines(self.program, self.values, self.gradients), ""]
-        text = "\n".join(lines)
+        else:
+            run += ["", *(self._forward() if self.values else self._grad()), ""]
+            lines = run
         arguments = self.program.arguments
-        return Module(text, arguments, self.values, self.gradients)
+        return Module("\n".join(lines), "\n".join(run), arguments, self.values, self.gradients)
 
     # -- the head ----------------------------------------------------------------------------
 
@@ -135,24 +139,19 @@ class _Source:
             return []
         named = {v.node for v in forward if self.graph.dag.nodes[v.node]["named"]}
         for lines in (named, {v.node for v in forward}):
-            equations = self._formulas(forward, lines)
+            equations = self._written(forward, lines)
             if all(len(text) < WIDTH - 4 and ELLIPSIS not in text for text in equations):
                 return equations if len(equations) <= _MOST_EQUATIONS else []
         return []
 
-    def _formulas(self, forward: Sequence[Value], lines: set[str]) -> list[str]:
+    def _written(self, values: Sequence[Value], lines: set[str]) -> list[str]:
         """``h = max(0, x W + c)`` for each of the lines; the other values are folded in."""
-        given = [*self.program.arguments, *self.program.arrays]
-        order = [*given, *(node for value in forward for node in value.nodes)]
-        names = self.program.names
-        formulas = formulas_over(
-            self.graph, order, {*lines, *given}, lambda node: plain(names.label(node))
-        )
-        return [
-            f"{plain(value.label)} = {formulas[value.node].text}"
-            for value in forward
-            if value.node in lines
-        ]
+        order = [node for value in values for node in value.nodes]
+        formulas = formulas_over(self.graph, order, lines, self._label)
+        return [f"{self._label(node)} = {formulas[node].text}" for node in order if node in lines]
+
+    def _label(self, node: str) -> str:
+        return plain(self.program.names.label(node))
 
     def _table(self) -> list[str]:
         rows = []
@@ -312,8 +311,8 @@ class _Source:
         if holder is None or holder in mentioned or holder == value.node:
             return ""
         mentioned.add(holder)
-        source = self.program.values[holder]
-        return f"of {plain(source.label)} = {source.formula.text}"
+        (equation,) = self._written([self.program.values[holder]], {holder})
+        return f"of {equation}"
 
     # -- dimensions and shapes ---------------------------------------------------------------
 

@@ -7,14 +7,11 @@ tuple of those that `graphdiff.gradient` runs before it differentiates, `DEFAULT
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from graphdiff.graph.dag import Graph
 from graphdiff.rewrite.algebra import simplify
+from graphdiff.rewrite.engine import Pass as Pass
+from graphdiff.rewrite.engine import rewritten as rewritten
 from graphdiff.rewrite.sharing import prune, share
 from graphdiff.rewrite.stabilise import stabilise
-
-Pass = Callable[[Graph], Graph]
 
 STABLE: tuple[Pass, ...] = (stabilise,)
 DEFAULT: tuple[Pass, ...] = (prune, share, simplify, share)

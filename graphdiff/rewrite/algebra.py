@@ -11,18 +11,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops import OPS
 from graphdiff.ops.shaping import permutation
-from graphdiff.rewrite.engine import Rule, rewrite
+from graphdiff.rewrite.engine import Draft, Rule, in_place, sweep
 from graphdiff.rewrite.matching import fits, is_factor, is_number, uses
 from graphdiff.rewrite.stabilise import stable_rules
 
 
-def simplify(graph: Graph) -> Graph:
-    """The graph with every rule of this module and of `stabilise` applied, in one sweep."""
-    return rewrite(graph, stable_rules, algebraic_rules)
+@in_place
+def simplify(draft: Draft) -> None:
+    """Every rule of this module and of `stabilise` is applied, in one sweep."""
+    sweep(draft, stable_rules, algebraic_rules)
 
 
 def fold_constants(t: Tensor, *operands: Tensor) -> Tensor | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.origin import ends_a_line
@@ -16,6 +17,7 @@ from graphdiff.graph.tensor import Tensor
 
 Rule = Callable[..., Tensor | None]
 Rules = Callable[[str, tuple[str, ...]], Sequence[Rule]]
+Pass = Callable[[Graph], Graph]
 
 _INHERITED = ("phase", "scope", "origin", "seed", "via")
 
@@ -103,13 +105,54 @@ class Draft:
             dag.remove_node(node)
 
 
-def rewrite(graph: Graph, *tables: Rules) -> Graph:
-    """An equal graph in which no rule fits any more.
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """A pass that is made of edits to a draft; calling it leaves its argument alone.
+
+    Several in a row are run on one copy; see `rewritten`.
+    """
+
+    edit: Callable[[Draft], None]
+
+    def __call__(self, graph: Graph) -> Graph:
+        """The graph that comes out of the edits."""
+        draft = Draft(graph)
+        self.edit(draft)
+        return draft.graph
+
+    @property
+    def __name__(self) -> str:
+        return self.edit.__name__
+
+    def __repr__(self) -> str:
+        return f"<pass {self.__name__}>"
+
+
+def in_place(edit: Callable[[Draft], None]) -> InPlace:
+    """Make a pass of a function that edits a draft."""
+    return InPlace(edit)
+
+
+def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
+    """The graph after the passes, one after the other. It is not changed itself."""
+    draft: Draft | None = None
+    for one in passes:
+        if isinstance(one, InPlace):
+            draft = draft or Draft(graph)
+            one.edit(draft)
+            graph = draft.graph
+        else:
+            draft, graph = None, one(graph)
+    return graph
+
+
+def sweep(draft: Draft, *tables: Rules) -> None:
+    """Apply rules until none fits any more.
 
     Parameters
     ----------
-    graph
-        What to rewrite; it is not changed.
+    draft
+        What to rewrite.
     tables
         Each gives the rules to try on a node, first to last, for its op and those of its operands.
 
@@ -118,7 +161,6 @@ def rewrite(graph: Graph, *tables: Rules) -> Graph:
     Linear in nodes and edges for rules that look at a bounded neighbourhood. How often each rule
     was applied stands in the graph's attribute ``rewrites``.
     """
-    draft = Draft(graph)
     dag = draft.dag
     fired = Counter(dag.graph.get("rewrites", {}))
     queue = deque(draft.graph.order())
@@ -143,7 +185,6 @@ def rewrite(graph: Graph, *tables: Rules) -> Graph:
                 waiting.add(entry)
                 queue.append(entry)
     dag.graph["rewrites"] = dict(fired)
-    return draft.graph
 
 
 def _first(graph: Graph, node: str, rules: Sequence[Rule]) -> tuple[str, str, list[str]] | None:

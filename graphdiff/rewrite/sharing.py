@@ -6,20 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.graph.dag import Graph
-from graphdiff.rewrite.engine import Draft
+from graphdiff.rewrite.engine import Draft, in_place
 
 _COMMUTATIVE = frozenset(
     {"add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or"}
 )
 
 
-def share(graph: Graph) -> Graph:
+@in_place
+def share(draft: Draft) -> None:
     """Nodes that apply the same op to the same operands become one.
 
     Linear in nodes and edges.
     """
-    draft = Draft(graph)
     result = draft.graph
     first: dict[Any, str] = {}
     for node in result.order():
@@ -34,7 +33,6 @@ def share(graph: Graph) -> Graph:
         found = first.setdefault(key, node)
         if found != node:
             first[key] = draft.replace(node, found)
-    return result
 
 
 def _key(value: Any) -> Any:
@@ -44,8 +42,7 @@ def _key(value: Any) -> Any:
     return type(value), repr(value) if isinstance(value, float) else value
 
 
-def prune(graph: Graph) -> Graph:
+@in_place
+def prune(draft: Draft) -> None:
     """Nodes that no output depends on are dropped; inputs and parameters stay."""
-    draft = Draft(graph)
     draft.remove_dead(reversed(draft.graph.order()))
-    return draft.graph

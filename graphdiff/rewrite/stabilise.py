@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops import OPS
-from graphdiff.rewrite.engine import Rule, rewrite
+from graphdiff.rewrite.engine import Draft, Rule, in_place, sweep
 from graphdiff.rewrite.matching import fits, is_number
 
 
-def stabilise(graph: Graph) -> Graph:
-    """The graph with every rule of this module applied, in one sweep."""
-    return rewrite(graph, stable_rules)
+@in_place
+def stabilise(draft: Draft) -> None:
+    """Every rule of this module is applied, in one sweep."""
+    sweep(draft, stable_rules)
 
 
 def stable_sigmoid(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:

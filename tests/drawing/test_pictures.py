@@ -14,7 +14,7 @@ import pytest
 import graphdiff as gd
 from graphdiff.drawing import Picture, draw
 from graphdiff.lower.program import program
-from graphdiff.rewrite import DEFAULT
+from graphdiff.rewrite import DEFAULT, rewritten
 from tests.drawing import networks
 from tests.drawing.layout import layout
 
@@ -93,9 +93,7 @@ def test_xor_stores_what_the_book_stores(engine: str) -> None:
 
 @NETWORKS
 def test_every_value_is_there_and_none_overlaps(network: Network, engine: str) -> None:
-    graph = network()
-    for rewrite in DEFAULT:
-        graph = rewrite(graph)
+    graph = rewritten(network(), DEFAULT)
     written = program(graph)
     values = {value.name for value in written.values.values()}
     given = {written.names.variable(node) for node in (*written.arguments, *written.arrays)}

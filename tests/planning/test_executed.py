@@ -13,7 +13,7 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.planning.cost import weigh
-from graphdiff.rewrite import DEFAULT
+from graphdiff.rewrite import DEFAULT, rewritten
 
 SIZES = {"t": 512, "n": 16}  # a value of (t, n) takes 64 KiB
 
@@ -95,7 +95,7 @@ def test_memory_results_and_work_are_the_plans(net: str) -> None:
     G = NETS[net]()
     values = arguments(G)
     wanted = gd.compile(G)(**values)
-    weights = weigh(rewritten(G), SIZES).nodes
+    weights = weigh(rewritten(G, DEFAULT), SIZES).nodes
     for name, plan in plans(G, LIMITS[net]).items():
         f = gd.compile(G, style="readable", plan=plan)
         for output, found in f(**values).items():  # the same ops on the same operands
@@ -104,12 +104,6 @@ def test_memory_results_and_work_are_the_plans(net: str) -> None:
         assert plan.cost == sum(
             weights[node]["cost"] for action, node in plan.steps if action == "compute"
         )
-
-
-def rewritten(G: gd.Graph) -> gd.Graph:
-    for rewrite in DEFAULT:
-        G = rewrite(G)
-    return G
 
 
 def test_the_code_has_the_steps_of_the_plan_in_their_order() -> None:
