@@ -169,13 +169,14 @@ def compile(
         else:
             written = _planned(graph, plan)
             generated = module(written, graph, VERSION, plan.steps)  # type: ignore[arg-type]  # its nodes are names
+        function = _function(generated, written.name)
     nodes = written.dag.nodes
     return Compiled(
         graph=written,
         original=graph,
         plan=plan,
         generated=generated,
-        _function=_function(generated, written.name),
+        _function=function,
         _specs={name: nodes[name]["spec"] for name in generated.arguments},
         _defaults={
             name: nodes[name]["params"]["value"]

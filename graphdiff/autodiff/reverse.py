@@ -246,7 +246,7 @@ class _Sweep:
                     self.pull_back(node, cotangent)
 
     def marking(self, node: str) -> Any:
-        attributes = self.graph.dag.nodes[node]
+        attributes = self.graph.dag._node[node]
         return self.graph.marking(
             phase="gradient",
             scope=attributes["scope"],
@@ -271,7 +271,7 @@ class _Sweep:
         return total
 
     def attribute(self, value: Tensor, node: str) -> None:
-        attributes = self.graph.dag.nodes[value.name]
+        attributes = self.graph.dag._node[value.name]
         if attributes["phase"] == "forward":  # a cotangent that was given
             return
         attributes["of"] = (*attributes.get("of", ()), node)
@@ -286,7 +286,7 @@ class _Sweep:
                 cotangent = replace(cotangent, value=value)
         names = graph.operands(node)
         operands = [graph[name] for name in names]
-        out, params = graph[node], graph.dag.nodes[node]["params"]
+        out, params = graph[node], graph.dag._node[node]["params"]
         for position in self.active[node]:
             rule = op.rule(position)
             assert rule is not None  # the edge would not be on a path

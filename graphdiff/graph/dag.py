@@ -275,8 +275,8 @@ class Graph:
         """The names of a node's operands, in order of position."""
         sources = self.dag._pred[node]  # the plain dict: networkx's views take most of the time
         if len(sources) == 1:
-            ((source, keys),) = sources.items()
-            return [source] * len(keys)
+            for source, keys in sources.items():
+                return [source] if len(keys) == 1 else [source] * len(keys)
         if len(sources) == 2:
             (a, at_a), (b, at_b) = sources.items()
             if len(at_a) == len(at_b) == 1:
@@ -345,13 +345,14 @@ class Graph:
         >>> gd.gradient(g, of="z").report().products
         2
         """
-        forward = {n for n, phase in self.dag.nodes(data="phase") if phase == "forward"}
+        edges = {node: sum(map(len, sources.values())) for node, sources in self.dag._pred.items()}
+        forward = [n for n, given in self.dag._node.items() if given["phase"] == "forward"]
         sweeps = self.dag.graph["sweeps"].values()
         return Report(
             nodes=len(self.dag),
-            edges=self.dag.number_of_edges(),
+            edges=sum(edges.values()),
             forward_nodes=len(forward),
-            forward_edges=sum(1 for _, target in self.dag.edges() if target in forward),
+            forward_edges=sum(map(edges.__getitem__, forward)),
             gradient_nodes=len(self.dag) - len(forward),
             path_edges=sum(sweep["edges"] for sweep in sweeps),
             products=sum(sweep["products"] for sweep in sweeps),

@@ -44,10 +44,10 @@ def assigned_name(file: str, line: int) -> str | None:
 
 def ends_a_line(dag: nx.MultiDiGraph, node: str) -> bool:
     """Whether the user's line assigned this value to a variable: no other of the line uses it."""
-    nodes = dag.nodes
+    nodes = dag._node
     if "local" not in nodes[node]:
         return False
     line = (nodes[node]["origin"], nodes[node]["local"])
     return not any(
-        (nodes[user]["origin"], nodes[user].get("local")) == line for user in dag.succ[node]
+        (nodes[user]["origin"], nodes[user].get("local")) == line for user in dag._succ[node]
     )

@@ -101,12 +101,12 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def op(self) -> str:
         """The name of the op that computes it."""
-        return str(self.graph.dag.nodes[self.name]["op"])
+        return str(self.graph.dag._node[self.name]["op"])
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The op's static parameters, such as ``axis``."""
-        params: Mapping[str, Any] = self.graph.dag.nodes[self.name]["params"]
+        params: Mapping[str, Any] = self.graph.dag._node[self.name]["params"]
         return params
 
     @property
@@ -123,7 +123,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def origin(self) -> str | None:
         """The user's file and line that made it."""
-        place: str | None = self.graph.dag.nodes[self.name]["origin"]
+        place: str | None = self.graph.dag._node[self.name]["origin"]
         return place
 
     def named(self, name: str) -> Tensor:

@@ -76,7 +76,7 @@ class Names:
 
     def __init__(self, graph: Graph, taken: Iterable[str] = ()) -> None:
         self.graph = graph
-        self.nodes = dict(graph.dag.nodes)
+        self.nodes = graph.dag._node
         self.taken = {*_RESERVED, *taken}
         self.numbers: dict[str, int] = {}
         self.variables: dict[str, str] = {}
@@ -158,8 +158,8 @@ class Names:
 
     def _before_activation(self, node: str) -> str | None:
         """``a1`` for the value whose activation is ``h1``."""
-        nodes = self.graph.dag.nodes
-        for user in self.graph.dag.succ[node]:
+        nodes = self.nodes
+        for user in self.graph.dag._succ[node]:
             if nodes[user]["op"] in _ACTIVATIONS and nodes[user]["phase"] == "forward":
                 digits = re.search(r"\d*$", user if nodes[user]["named"] else "")
                 return f"a{digits.group() if digits else ''}"

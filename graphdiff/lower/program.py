@@ -152,7 +152,7 @@ class _Writer:
         self.graph = graph
         self.schedule = schedule
         self.planned = {node for _, node in schedule or ()}
-        self.nodes = dict(graph.dag.nodes)
+        self.nodes = graph.dag._node
         self.names = Names(graph, taken)
         self.outputs = set(graph.outputs_by_name.values())
         self.text: dict[str, Written] = {}
@@ -247,7 +247,7 @@ class _Writer:
             return False
         if attributes["named"] or ends_a_line(self.graph.dag, node):
             return True
-        uses = sum(map(len, self.graph.dag.succ[node].values()))
+        uses = sum(map(len, self.graph.dag._succ[node].values()))
         if attributes["op"] in _FREE and self.text[node].text.count("(") == 0:
             return False
         if uses != 1:
@@ -325,7 +325,7 @@ class _Writer:
 
 def forward_first(graph: Graph) -> list[str]:
     """The topological order, with all that is of the forward phase before the gradient."""
-    nodes, pred = graph.dag.nodes, graph.dag.pred
+    nodes, pred = graph.dag._node, graph.dag._pred
     order = graph.order()
     early = dict.fromkeys(
         node for node in order if nodes[node]["phase"] == "forward" and not pred[node]
@@ -353,7 +353,7 @@ def formulas_over(
     """
     outer: dict[str, Written] = {}
     formulas: dict[str, Written] = {}
-    nodes = graph.dag.nodes
+    nodes = graph.dag._node
     for node in order:
         attributes = nodes[node]
         if attributes["op"] in ("input", "parameter"):

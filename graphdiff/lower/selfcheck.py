@@ -89,13 +89,14 @@ def _sample(program: Program, node: str, domain: bool) -> str:
 def _has_domain(graph: Graph) -> bool:
     """Whether some op may meet a value for which it is not defined or has no finite slope."""
     positive: set[str] = set()
+    nodes = graph.dag._node
     for node in graph.order():
-        op, operands = graph.dag.nodes[node]["op"], graph.operands(node)
+        op, operands = nodes[node]["op"], graph.operands(node)
         if op in _DOMAINS and not positive.issuperset(operands[-1:]):
             return True
         if op in _POSITIVE or (op in _KEEP_POSITIVE and positive.issuperset(operands)):
             positive.add(node)
-        if op == "constant" and np.all(graph.dag.nodes[node]["params"]["value"] > 0):
+        if op == "constant" and np.all(nodes[node]["params"]["value"] > 0):
             positive.add(node)
     return False
 

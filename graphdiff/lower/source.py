@@ -306,8 +306,9 @@ class _Source:
 
     def _about(self, value: Value, mentioned: set[str]) -> str:
         """For the first gradient of a forward value, that value's formula."""
-        via = self.graph.dag.nodes[value.node].get("via")
-        holder = self.program.holder.get(via) if value.phase == "gradient" else None
+        if value.phase != "gradient":
+            return ""
+        holder = self.program.holder.get(self.graph.dag._node[value.node].get("via"))
         if holder is None or holder in mentioned or holder == value.node:
             return ""
         mentioned.add(holder)

@@ -34,10 +34,10 @@ class Draft:
         self.graph = graph.copy()
         self.dag = self.graph.dag
         self.mentions: dict[str, list[str]] = {}
-        parts = [n for n, a in self.dag.nodes(data=True) if "local" in a]
+        parts = [n for n, a in self.dag._node.items() if "local" in a]
         for node in [n for n in parts if not ends_a_line(self.dag, n)]:
-            del self.dag.nodes[node]["local"]
-        for node, attributes in self.dag.nodes(data=True):
+            del self.dag._node[node]["local"]
+        for node, attributes in self.dag._node.items():
             for mentioned in (*attributes.get("of", ()), attributes.get("via")):
                 if mentioned is not None and mentioned != node:
                     self.mentions.setdefault(mentioned, []).append(node)
@@ -50,8 +50,8 @@ class Draft:
         What nobody uses any more is removed.
         """
         dag = self.dag
-        old, new = dag.nodes[node], dag.nodes[replacement]
-        for user, keys in list(dag.succ[node].items()):
+        old, new = dag._node[node], dag._node[replacement]
+        for user, keys in list(dag._succ[node].items()):
             for key in list(keys):
                 dag.remove_edge(node, user, key)
                 dag.add_edge(replacement, user, key)
@@ -82,7 +82,7 @@ class Draft:
     def _mention_instead(self, node: str, replacement: str) -> None:
         moved = self.mentions.pop(node, [])
         for user in moved:
-            attributes = self.dag.nodes.get(user, {})
+            attributes = self.dag._node.get(user, {})
             if attributes.get("via") == node:
                 attributes["via"] = replacement
             if node in attributes.get("of", ()):
@@ -97,11 +97,11 @@ class Draft:
         stack = list(candidates)
         while stack:
             node = stack.pop()
-            if node not in dag or dag.succ[node] or kept[node]:
+            if node not in dag or dag._succ[node] or kept[node]:
                 continue
-            if dag.nodes[node]["op"] in ("input", "parameter"):
+            if dag._node[node]["op"] in ("input", "parameter"):
                 continue
-            stack.extend(dag.pred[node])
+            stack.extend(dag._pred[node])
             dag.remove_node(node)
 
 
@@ -170,14 +170,14 @@ def sweep(draft: Draft, *tables: Rules) -> None:
         waiting.discard(node)
         if node not in dag:
             continue
-        ops = tuple(dag.nodes[operand]["op"] for operand in draft.graph.operands(node))
-        name = dag.nodes[node]["op"]
+        ops = tuple(dag._node[operand]["op"] for operand in draft.graph.operands(node))
+        name = dag._node[node]["op"]
         found = _first(draft.graph, node, [rule for table in tables for rule in table(name, ops)])
         if found is None:
             continue
         rule, replacement, added = found
         fired[rule] += 1
-        users = list(dag.succ[node])
+        users = list(dag._succ[node])
         kept = draft.replace(node, replacement)
         again = [kept if entry == replacement else entry for entry in added]
         for entry in (*again, *users):
@@ -191,7 +191,7 @@ def _first(graph: Graph, node: str, rules: Sequence[Rule]) -> tuple[str, str, li
     """The first rule that fits a node, its replacement, and the nodes that were added for it."""
     if not rules:
         return None
-    attributes = graph.dag.nodes[node]
+    attributes = graph.dag._node[node]
     marks = {key: attributes[key] for key in _INHERITED if key in attributes}
     tensor = Tensor(graph, node)
     operands = tensor.operands

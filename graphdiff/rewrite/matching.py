@@ -39,4 +39,4 @@ def fits(candidate: Tensor, t: Tensor) -> Tensor | None:
 
 def uses(t: Tensor) -> int:
     """How often a tensor is an operand."""
-    return sum(map(len, t.graph.dag.succ[t.name].values()))
+    return sum(map(len, t.graph.dag._succ[t.name].values()))

@@ -22,7 +22,7 @@ def share(draft: Draft) -> None:
     result = draft.graph
     first: dict[Any, str] = {}
     for node in result.order():
-        attributes = result.dag.nodes[node]
+        attributes = result.dag._node[node]
         if attributes["op"] in ("input", "parameter"):
             continue
         operands = result.operands(node)
