@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ Step = tuple[str, str]  # "compute" or "free", and a node
 LIMIT = 66  # columns of an expression, beyond which a part of it becomes a value of its own
 ELLIPSIS = "…"  # stands for a part of a formula that is too long to be read
 _LONGEST = 200
+_UNWRITTEN = Written("")
 
 _BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
@@ -145,6 +146,34 @@ def program(
     return _Writer(graph, taken, schedule).program()
 
 
+@dataclass(slots=True, eq=False)
+class _Piece:
+    """A node on its way into the text.
+
+    ``text`` stands for it in the expressions of its users; ``code`` is what its own line says, None
+    as long as it has none. A ``number`` is one of Python's, not of NumPy's; it is ``whole`` if it
+    is an int, being made of sizes. What is not ``given`` and has no line is folded into its users:
+    ``inner`` are the nodes of which its expression is made, ``reads`` those that it refers to.
+    """
+
+    node: str
+    op: Op
+    facts: Mapping[str, Any]
+    operands: list[_Piece]
+    text: Written = _UNWRITTEN
+    code: Written | None = None
+    number: bool = False
+    whole: bool = False
+    given: bool = False
+    inner: Sequence[str] = ()
+    reads: Mapping[str, None] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Spec:
+        spec: Spec = self.facts["spec"]
+        return spec
+
+
 class _Writer:
     """The state of one pass over a graph in topological order."""
 
@@ -152,77 +181,75 @@ class _Writer:
         self.graph = graph
         self.schedule = schedule
         self.planned = {node for _, node in schedule or ()}
-        self.nodes = graph.dag._node
         self.names = Names(graph, taken)
         self.outputs = set(graph.outputs_by_name.values())
-        self.text: dict[str, Written] = {}
-        self.code: dict[str, Written] = {}
-        self.weak: set[str] = set()  # numbers of Python's, not of NumPy's
-        self.whole: set[str] = set()  # those of them that are ints, being made of sizes
+        self.pieces: dict[str, _Piece] = {}
+        for node in forward_first(graph):
+            operands = [self.pieces[operand] for operand in graph.operands(node)]
+            self.pieces[node] = _Piece(node, graph.op(node), graph.dag._node[node], operands)
 
     def program(self) -> Program:
-        graph, names = self.graph, self.names
-        order = forward_first(graph)
-        arguments = [n for n in order if self.nodes[n]["op"] in ("input", "parameter")]
-        arguments.sort(key=lambda n: self.nodes[n]["op"] == "parameter")
-        for node in arguments:
-            self.text[node] = Written(names.variable(node))
-        for node in order:
-            for part in graph.spec(node).shape:
+        pieces = self.pieces.values()
+        arguments = [p for p in pieces if p.op.name in ("input", "parameter")]
+        arguments.sort(key=lambda p: p.op.name == "parameter")
+        self._give(arguments)
+        for piece in pieces:
+            for part in piece.spec.shape:
                 for name in dimension_names(part):
-                    names.dimension(name)
-        arrays = [n for n in order if self._is_array(n)]
-        for node in arrays:
-            self.text[node] = Written(names.variable(node))
-        for node in order:
-            if node not in self.text:
-                self._write(node)
+                    self.names.dimension(name)
+        arrays = [p for p in pieces if p.op.name == "constant" and p.spec.ndim > 0]
+        self._give(arrays)
+        for piece in pieces:
+            if not piece.given:
+                self._write(piece)
         results = self._results()
-        values = self._values(order, {*arguments, *arrays})
+        values = {p.node: _value(p) for p in pieces if not p.given and _folded(p)}
         steps = self.schedule or [("compute", node) for node in values]
         return Program(
-            graph,
-            names,
-            tuple(arguments),
-            tuple(arrays),
+            self.graph,
+            self.names,
+            tuple(p.node for p in arguments),
+            tuple(p.node for p in arrays),
             values,
             tuple(steps),
             _holders(values),
-            dict(names.dimensions),
+            dict(self.names.dimensions),
             results,
         )
 
-    def _is_array(self, node: str) -> bool:
-        return self.nodes[node]["op"] == "constant" and self.graph.spec(node).ndim > 0
+    def _give(self, pieces: Iterable[_Piece]) -> None:
+        """Let values that are there at the start be called by their names."""
+        for piece in pieces:
+            piece.given = True
+            piece.text = Written(self.names.variable(piece.node))
 
     # -- code --------------------------------------------------------------------------------
 
-    def _write(self, node: str) -> None:
-        operands = self.graph.operands(node)
-        written = self._expression(node, operands)
-        while len(written.text) > LIMIT and (wide := self._widest(operands)) is not None:
+    def _write(self, piece: _Piece) -> None:
+        written = self._expression(piece)
+        while len(written.text) > LIMIT and (wide := _widest(piece.operands)) is not None:
             if self.schedule is not None:
                 break
             self._keep(wide)
-            written = self._expression(node, operands)
-        self.text[node] = written
-        if self._has_line(node):
-            self._keep(node)
+            written = self._expression(piece)
+        piece.text = written
+        if self._has_line(piece):
+            self._keep(piece)
 
-    def _expression(self, node: str, operands: list[str]) -> Written:
-        op, spec = self.graph.op(node), self.graph.spec(node)
-        specs = tuple(self.graph.spec(operand) for operand in operands)
-        texts = tuple(self.text[operand] for operand in operands)
-        weak = tuple(operand in self.weak for operand in operands)
+    def _expression(self, piece: _Piece) -> Written:
+        op, operands = piece.op, piece.operands
+        specs = tuple([operand.spec for operand in operands])
+        texts = tuple([operand.text for operand in operands])
+        weak = tuple([operand.number for operand in operands])
         if op.name in SOURCES or (op.name in _ARITHMETIC and all(weak)):
-            self.weak.add(node)
-            if op.name == "size" or (op.name in _WHOLE and self.whole.issuperset(operands)):
-                self.whole.add(node)
+            piece.number = True
+            whole = op.name in _WHOLE and all(operand.whole for operand in operands)
+            piece.whole = whole or op.name == "size"
         elif any(weak):
             texts = tuple(map(_typed, texts, _strong(op, specs, weak)))
-            if op.name == "broadcast_to" and spec.is_float and operands[0] in self.whole:
+            if op.name == "broadcast_to" and piece.spec.is_float and operands[0].whole:
                 texts = (Written(f"float({texts[0].text})"),)
-        site = Site(texts, specs, spec, self.nodes[node]["params"])
+        site = Site(texts, specs, piece.spec, piece.facts["params"])
         return op.numpy(self._own_dimensions(site))
 
     def _own_dimensions(self, site: Site) -> Site:
@@ -230,97 +257,94 @@ class _Writer:
         changed = {old: new for old, new in self.names.dimensions.items() if old != new}
         return substituted(site, changed) if changed else site
 
-    def _widest(self, operands: list[str]) -> str | None:
-        """The longest operand that is an expression yet."""
-        wide = [n for n in operands if n not in self.code and self.text[n].binds < ATOM]
-        wide += [n for n in operands if n not in self.code and "(" in self.text[n].text]
-        return max(wide, key=lambda n: len(self.text[n].text), default=None)
-
-    def _has_line(self, node: str) -> bool:
+    def _has_line(self, piece: _Piece) -> bool:
         """Whether a value gets a line of its own."""
-        attributes = self.nodes[node]
+        node, facts = piece.node, piece.facts
         if self.schedule is not None:
             return node in self.planned
         if node in self.outputs:
             return True
-        if attributes["op"] in ("constant", "size"):
+        if piece.op.name in ("constant", "size"):
             return False
-        if attributes["named"] or ends_a_line(self.graph.dag, node):
+        if facts["named"] or ends_a_line(self.graph.dag, node):
             return True
-        uses = sum(map(len, self.graph.dag._succ[node].values()))
-        if attributes["op"] in _FREE and self.text[node].text.count("(") == 0:
+        if piece.op.name in _FREE and piece.text.text.count("(") == 0:
             return False
-        if uses != 1:
+        if sum(map(len, self.graph.dag._succ[node].values())) != 1:
             return True
-        return attributes["phase"] == "gradient" and self.names.gradient_of(node) is not None
+        return facts["phase"] == "gradient" and self.names.gradient_of(node) is not None
 
-    def _keep(self, node: str) -> None:
+    def _keep(self, piece: _Piece) -> None:
         """Give a value a line, and a name by which the others refer to it."""
-        self.code[node] = self._result(node) if node in self.outputs else self.text[node]
-        if node in self.outputs:
-            self.weak.discard(node)
-        self.text[node] = Written(self.names.variable(node))
-
-    def _result(self, node: str) -> Written:
-        """What is handed out for an output: never a bare number, or a view that is read-only."""
-        text = self.text[node]
-        if node in self.weak:
-            return Written(f"np.{self.graph.spec(node).dtype}({text.text})")
-        if node not in self.code and self.nodes[node]["op"] in _BORROWED:
-            return Written(f"np.array({text.text})")
-        return text
+        if piece.node in self.outputs:
+            piece.code = _result(piece)
+            piece.number = False
+        else:
+            piece.code = piece.text
+        piece.text = Written(self.names.variable(piece.node))
 
     def _results(self) -> dict[str, Written]:
         """What is handed out for each output: no two share memory, nor one with an argument."""
         results: dict[str, Written] = {}
         handed: set[str] = set()
         for name, node in self.graph.outputs_by_name.items():
-            text, owner = self._result(node), self._owner(node)
-            shared = owner in handed or self.nodes[owner]["op"] in SOURCES
-            if shared and self.graph.spec(node).ndim and not text.text.startswith("np.array("):
+            piece = self.pieces[node]
+            text, owner = _result(piece), self._owner(piece)
+            shared = owner.node in handed or owner.op.name in SOURCES
+            if shared and piece.spec.ndim and not text.text.startswith("np.array("):
                 text = Written(f"np.array({text.text})")
-            handed.add(owner)
+            handed.add(owner.node)
             results[name] = text
         return results
 
-    def _owner(self, node: str) -> str:
+    def _owner(self, piece: _Piece) -> _Piece:
         """The value whose memory a view shows, itself for what is none."""
-        while self.graph.op(node).view and not (
-            node in self.outputs and self.nodes[node]["op"] in _BORROWED
-        ):
-            node = self.graph.operands(node)[0]
-        return node
+        while piece.op.view and not (piece.node in self.outputs and piece.op.name in _BORROWED):
+            piece = piece.operands[0]
+        return piece
 
-    # -- the list ---------------------------------------------------------------
 
-    def _values(self, order: list[str], given: set[str]) -> dict[str, Value]:
-        folded: dict[str, list[str]] = {}
-        reads: dict[str, dict[str, None]] = {}
-        values: dict[str, Value] = {}
-        for node in order:
-            if node in given:
-                continue
-            inner: list[str] = []
-            sources: dict[str, None] = {}
-            for operand in self.graph.operands(node):
-                if operand in self.code or operand in given:
-                    sources[operand] = None
-                else:
-                    inner += folded.get(operand, ())
-                    sources |= reads.get(operand, {})
-            if node not in self.code:
-                folded[node], reads[node] = [*inner, node], sources
-                continue
-            values[node] = Value(
-                node,
-                self.text[node].text,
-                self.code[node],
-                self.graph.spec(node),
-                self.nodes[node]["phase"],
-                (*dict.fromkeys(inner), node),
-                tuple(sources),
-            )
-        return values
+def _widest(operands: Sequence[_Piece]) -> _Piece | None:
+    """The longest operand that is an expression yet."""
+    folded = [p for p in operands if p.code is None]
+    wide = [p for p in folded if p.text.binds < ATOM] + [p for p in folded if "(" in p.text.text]
+    return max(wide, key=lambda p: len(p.text.text), default=None)
+
+
+def _result(piece: _Piece) -> Written:
+    """What is handed out for an output: never a bare number, or a view that is read-only."""
+    if piece.number:
+        return Written(f"np.{piece.spec.dtype}({piece.text.text})")
+    if piece.code is None and piece.op.name in _BORROWED:
+        return Written(f"np.array({piece.text.text})")
+    return piece.text
+
+
+def _folded(piece: _Piece) -> bool:
+    """Note what a piece is made of; whether it has a line."""
+    inner: list[str] = []
+    reads: dict[str, None] = {}
+    for operand in piece.operands:
+        if operand.given or operand.code is not None:
+            reads[operand.node] = None
+        else:
+            inner += operand.inner
+            reads |= operand.reads
+    piece.inner, piece.reads = [*dict.fromkeys(inner), piece.node], reads
+    return piece.code is not None
+
+
+def _value(piece: _Piece) -> Value:
+    assert piece.code is not None  # it has a line
+    return Value(
+        piece.node,
+        piece.text.text,
+        piece.code,
+        piece.spec,
+        piece.facts["phase"],
+        tuple(piece.inner),
+        tuple(piece.reads),
+    )
 
 
 def forward_first(graph: Graph) -> list[str]:
