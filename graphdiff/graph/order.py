@@ -127,6 +127,8 @@ def users_of(dag: nx.DiGraph, nodes: Iterable[Any]) -> set[Any]:
 
 def order_among(dag: nx.DiGraph, chosen: set[Any]) -> list[Any]:
     """Some of the nodes in topological order. Cost: theirs alone, if they stand as declared."""
+    if 2 * len(chosen) > len(dag):
+        return [node for node in topological_order(dag) if node in chosen]
     nodes, pred = in_order_of_declaration(dag, chosen), dag._pred
     done: set[Any] = set()
     for node in nodes:

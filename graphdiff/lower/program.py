@@ -351,6 +351,9 @@ def forward_first(graph: Graph) -> list[str]:
     """The topological order, with all that is of the forward phase before the gradient."""
     nodes, pred = graph.dag._node, graph.dag._pred
     order = graph.order()
+    phases = [nodes[node]["phase"] for node in order]
+    if "forward" not in phases[phases.count("forward") :]:
+        return order
     early = dict.fromkeys(
         node for node in order if nodes[node]["phase"] == "forward" and not pred[node]
     )
