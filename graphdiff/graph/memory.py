@@ -52,7 +52,8 @@ class Place:
         self.params = params
 
 
-VIEWS = frozenset({"slice", "transpose", "expand_dims", "squeeze", "reshape", "broadcast_to"})
+_READ_ONLY = {"broadcast_to": "np.broadcast_to", "sliding_window_view": "sliding_window_view"}
+VIEWS = frozenset({"slice", "transpose", "expand_dims", "squeeze", "reshape", *_READ_ONLY})
 
 
 def as_view(view: Tensor, base: Tensor) -> None:
@@ -127,8 +128,10 @@ def _through(base: Tensor, place: Place, value: Tensor) -> Tensor:
         return apply("transpose", (value,), {"axes": order})
     if place.op in ("expand_dims", "squeeze"):
         return apply("reshape", (value,), {"shape": base.shape})
-    if place.op == "broadcast_to":
-        raise GraphError("what np.broadcast_to gives cannot be assigned to", hint="copy it first")
+    if place.op in _READ_ONLY:
+        raise GraphError(
+            f"what {_READ_ONLY[place.op]} gives cannot be assigned to", hint="copy it first"
+        )
     raise _layout(base.name, "is assigned to through it")
 
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.errors import DTypeError, GraphError, ShapeError
+from graphdiff.errors import ShapeError
 from graphdiff.graph import memory
-from graphdiff.ops.indexing import Index, basic_index
 from graphdiff.ops.shaping import permutation
 from graphdiff.ops.spec import dtype_of, normal_axis
 
@@ -22,19 +21,14 @@ if TYPE_CHECKING:
     from graphdiff.graph.tensor import Tensor
 
 
-def _tensors(*values: Any) -> list[Tensor]:
+def tensors(*values: Any) -> list[Tensor]:
     """The values as tensors of one graph: anything else than a tensor becomes a constant."""
     graph = next(value.graph for value in values if hasattr(value, "graph"))
     return [value if hasattr(value, "graph") else graph.constant(value) for value in values]
 
 
-def _tensors_of(tensor: Tensor, *values: Any) -> list[Tensor]:
-    """The values as tensors of another's graph."""
-    constant = tensor.graph.constant
-    return [value if hasattr(value, "graph") else constant(value) for value in values]
-
-
-def _apply(op: str, tensor: Tensor, *others: Any, **params: Any) -> Tensor:
+def apply(op: str, tensor: Tensor, *others: Any, **params: Any) -> Tensor:
+    """An op of a tensor, noted as its view if it is one."""
     result = tensor.graph.apply(op, (tensor, *others), params)
     if op in memory.VIEWS and result.ndim:
         memory.as_view(result, tensor)
@@ -46,7 +40,7 @@ def _apply(op: str, tensor: Tensor, *others: Any, **params: Any) -> Tensor:
 
 def _reduction(op: str) -> Callable[..., Tensor]:
     def reduce(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        return _apply(op, a, axis=axis, keepdims=keepdims)
+        return apply(op, a, axis=axis, keepdims=keepdims)
 
     reduce.__name__ = op
     return reduce
@@ -58,7 +52,7 @@ def _reduction(op: str) -> Callable[..., Tensor]:
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
     """np.transpose."""
     if permutation(axes, a.ndim) != tuple(range(a.ndim)):
-        a = _apply("transpose", a, axes=axes)
+        a = apply("transpose", a, axes=axes)
     tensor: Tensor = a
     return tensor
 
@@ -95,7 +89,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Tensor:
 
 def reshape(a: Any, shape: Any) -> Tensor:
     """np.reshape."""
-    return _apply("reshape", a, shape=shape)
+    return apply("reshape", a, shape=shape)
 
 
 def ravel(a: Any) -> Tensor:
@@ -105,35 +99,35 @@ def ravel(a: Any) -> Tensor:
 
 def broadcast_to(array: Any, shape: Any) -> Tensor:
     """np.broadcast_to."""
-    return _apply("broadcast_to", array, shape=shape)
+    return apply("broadcast_to", array, shape=shape)
 
 
 def expand_dims(a: Any, axis: Any) -> Tensor:
     """np.expand_dims."""
-    return _apply("expand_dims", a, axis=axis)
+    return apply("expand_dims", a, axis=axis)
 
 
 def squeeze(a: Any, axis: Any = None) -> Tensor:
     """np.squeeze."""
-    return _apply("squeeze", a, axis=axis)
+    return apply("squeeze", a, axis=axis)
 
 
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Tensor:
     """np.concatenate."""
-    parts = _tensors(*arrays)
+    parts = tensors(*arrays)
     if axis is None:
         parts, axis = list(map(ravel, parts)), 0
-    return _apply("concatenate", *parts, axis=axis)
+    return apply("concatenate", *parts, axis=axis)
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     """np.stack."""
-    return concatenate([expand_dims(part, axis) for part in _tensors(*arrays)], axis)
+    return concatenate([expand_dims(part, axis) for part in tensors(*arrays)], axis)
 
 
 def astype(x: Any, dtype: Any) -> Tensor:
     """np.astype."""
-    tensor: Tensor = x.copy() if x.dtype == dtype_of(dtype) else _apply("astype", x, dtype=dtype)
+    tensor: Tensor = x.copy() if x.dtype == dtype_of(dtype) else apply("astype", x, dtype=dtype)
     return tensor
 
 
@@ -189,8 +183,8 @@ def clip(
 
 def outer(a: Any, b: Any) -> Tensor:
     """np.outer."""
-    vectors = [v if v.ndim == 1 else reshape(v, -1) for v in _tensors(a, b)]
-    return _apply("outer", *vectors)
+    vectors = [v if v.ndim == 1 else reshape(v, -1) for v in tensors(a, b)]
+    return apply("outer", *vectors)
 
 
 # -- ufuncs that are no ops ----------------------------------------------------------------------
@@ -206,102 +200,6 @@ def copy(a: Any) -> Tensor:
     """np.copy."""
     tensor: Tensor = a.copy()
     return tensor
-
-
-# -- indices ---------------------------------------------------------------------------------------
-
-
-def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Tensor:
-    """np.take_along_axis."""
-    value, where = _tensors(arr, indices)
-    if axis is None:
-        value, axis = ravel(value), 0
-    return _apply("take_along_axis", value, where, axis=axis)
-
-
-def take(a: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """np.take: rows by label, or columns, or whatever lies along an axis."""
-    value, labels = _tensors(a, indices)
-    if axis is None:
-        value, axis = ravel(value), 0
-    axis = normal_axis(axis, value.ndim)
-    rows = _apply("gather", moveaxis(value, axis, 0), labels)
-    count = labels.ndim
-    return moveaxis(rows, list(range(count)), list(range(axis, axis + count)))
-
-
-def getitem(a: Tensor, key: Any) -> Tensor:
-    """``a[key]``: a basic index, integer arrays on the leading axes, or one on any axis."""
-    entries = key if isinstance(key, tuple) else (key,)
-    if any(map(_is_array, entries)):
-        return _by_arrays(a, entries)
-    index = basic_index(key, a.ndim)
-    while index and _is_full(index[-1]):
-        index = index[:-1]
-    if not index:
-        return a
-    if all(entry is None or _is_full(entry) for entry in index):
-        return expand_dims(a, [i for i, entry in enumerate(index) if entry is None])
-    return _apply("slice", a, index=index)
-
-
-def setitem(a: Tensor, key: Any, value: Any) -> Tensor:
-    """What ``a`` holds after ``a[key] = value``."""
-    entries = key if isinstance(key, tuple) else (key,)
-    (part,) = _tensors_of(a, value)
-    if any(map(_is_array, entries)):
-        return _by_mask(a, entries, part)
-    index = basic_index(key, a.ndim)
-    while index and _is_full(index[-1]):
-        index = index[:-1]
-    if index:
-        return _apply("put", a, part, index=index)
-    return memory.fitted(part, a, "item assignment")
-
-
-def _by_mask(a: Tensor, entries: tuple[Any, ...], value: Tensor) -> Tensor:
-    """``a[mask] = number``."""
-    mask = np.asarray(entries[0]) if isinstance(entries[0], list) else entries[0]
-    if len(entries) > 1 or mask.dtype.kind != "b" or value.ndim or mask.ndim > a.ndim:
-        raise GraphError(
-            "this assignment to places given by arrays has no rule in graphdiff",
-            hint="use np.where(mask, new, old), or slices",
-        )
-    if mask.ndim < a.ndim:
-        mask = np.expand_dims(mask, tuple(range(mask.ndim, a.ndim)))
-    return where(mask, memory.fitted(value, a, "item assignment"), a)
-
-
-def _by_arrays(a: Tensor, entries: tuple[Any, ...]) -> Tensor:
-    """``a[rows, columns]`` and ``a[:, labels]``, where entries are integer arrays or tensors."""
-    arrays = [np.asarray(e) if isinstance(e, list) else e for e in entries if _is_array(e)]
-    if any(entry.dtype.kind == "b" for entry in arrays):
-        raise DTypeError(
-            "an index by a mask has a length that is not known",
-            hint="use np.where(mask, x, 0), and divide by np.sum(mask) for a mean",
-        )
-    plain = tuple(0 if _is_array(entry) else entry for entry in entries)
-    index: Index = basic_index(plain, a.ndim)
-    axes = [i for i, entry in enumerate(index) if not _is_full(entry)]
-    if None in index or any(isinstance(index[i], tuple) for i in axes):
-        raise GraphError("slices beside integer arrays in an index", hint="index in two steps")
-    if len(axes) == 1:
-        return take(a, arrays[0], axis=axes[0])
-    if axes != list(range(len(axes))):
-        raise GraphError(
-            "integer arrays in an index beside a full slice before them",
-            hint="move the axes to the front with np.moveaxis, and index there",
-        )
-    where = (e for e in entries if e is not Ellipsis and not isinstance(e, slice))
-    return _apply("gather", a, *(e if hasattr(e, "graph") else np.asarray(e) for e in where))
-
-
-def _is_array(entry: Any) -> bool:
-    return isinstance(entry, (list, np.ndarray)) or hasattr(entry, "graph")
-
-
-def _is_full(entry: Any) -> bool:
-    return isinstance(entry, tuple) and entry in ((None, None, None), (None, None, 1))
 
 
 # -- what is known ---------------------------------------------------------------------------------
@@ -349,8 +247,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.where: where,
         np.clip: clip,
         np.outer: outer,
-        np.take_along_axis: take_along_axis,
-        np.take: take,
         np.shape: shape,
         np.ndim: ndim,
         np.size: size,

@@ -66,6 +66,17 @@ def logaddexp(x1: Any, x2: Any) -> Any:
     return graph.apply("logaddexp", (x1, x2))
 
 
+def divmod_(x1: Any, x2: Any) -> Any:
+    """np.divmod."""
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
+def modf(x: Any) -> Any:
+    """np.modf: what stands behind the point, and what before it."""
+    whole = np.trunc(x)
+    return x - whole, whole
+
+
 def degrees(x: Any) -> Any:
     """np.degrees."""
     return x * (180.0 / np.pi)
@@ -147,6 +158,8 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
         np.fmax: fmax,
         np.fmin: fmin,
         np.logaddexp: logaddexp,
+        np.divmod: divmod_,
+        np.modf: modf,
         np.degrees: degrees,
         np.rad2deg: degrees,
         np.radians: radians,

@@ -75,31 +75,6 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
 
 
-def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """np.pad by a constant, or by what is in the array."""
-    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
-    for axis, (before, after) in enumerate(widths):
-        if before == after == 0:
-            continue
-        length = array.shape[axis]
-        if mode != "constant":
-            if mode not in ("edge", "reflect", "symmetric", "wrap"):
-                raise GraphError(f"np.pad with mode {mode!r}", hint="constant, edge, reflect, wrap")
-            labels = np.pad(np.arange(length), (before, after), mode=mode)  # type: ignore[call-overload]
-            array = np.take(array, labels, axis=axis)
-            continue
-        parts = [array]
-        for place, count in ((0, before), (len(parts) + 1, after)):
-            shape = (*array.shape[:axis], count, *array.shape[axis + 1 :])
-            value = np.asarray(constant_values).astype(array.dtype)
-            if value.ndim:
-                value = np.broadcast_to(value, (array.ndim, 2))[axis, min(place, 1)]
-            if count:
-                parts.insert(place, np.broadcast_to(array.graph.constant(value), shape))
-        array = np.concatenate(parts, axis=axis)
-    return array
-
-
 # -- splitting and joining -------------------------------------------------------------------------
 
 
@@ -190,71 +165,13 @@ def meshgrid(*xi: Any, indexing: str = "xy") -> Any:
     return tuple(grids)
 
 
-# -- order -----------------------------------------------------------------------------------------
-
-
-def _ordered(op: str) -> Callable[..., Any]:
-    def function(a: Any, axis: int | None = -1) -> Any:
-        if axis is None:
-            a, axis = numpy_api.ravel(a), 0
-        return a.graph.apply(op, (a,), {"axis": axis})
-
-    function.__name__ = op
-    return function
-
-
-def _extreme(op: str) -> Callable[..., Any]:
-    def function(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
-        return a.graph.apply(op, (a,), {"axis": axis, "keepdims": keepdims})
-
-    function.__name__ = op
-    return function
-
-
-def searchsorted(a: Any, v: Any, side: str = "left") -> Any:
-    """np.searchsorted."""
-    graph = next(x.graph for x in (a, v) if hasattr(x, "graph"))
-    return graph.apply("searchsorted", (a, v), {"side": side})
-
-
-def quantile(a: Any, q: float, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    """np.quantile, linear between the two values around."""
-    if not isinstance(q, (int, float)) or not 0 <= q <= 1:
-        raise GraphError("the quantile is not a number from 0 to 1", got=repr(q))
-    whole = axis is None
-    ordered = np.sort(np.ravel(a) if whole else a, axis=0 if axis is None else axis)
-    i = 0 if axis is None else normal_axis(axis, a.ndim)
-    place = q * (ordered.shape[i] - 1)
-    low = int(place)
-    found = ordered[_part(i, slice(low, low + 1))]
-    if place > low:
-        high = ordered[_part(i, slice(low + 1, low + 2))]
-        found = found + (high - found) * (place - low)
-    if keepdims:
-        return np.reshape(found, (1,) * a.ndim) if whole else found
-    return np.squeeze(found, axis=i)
-
-
-def percentile(a: Any, q: float, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    """np.percentile."""
-    return quantile(a, q / 100.0, axis, keepdims=keepdims)
-
-
-def median(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    """np.median."""
-    return quantile(a, 0.5, axis, keepdims=keepdims)
-
-
-def interp(x: Any, xp: Any, fp: Any) -> Any:
-    """np.interp: between points that are joined by lines, constant outside."""
-    count = np.shape(xp)[0]
-    i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, count - 2)
-    graph = next(v.graph for v in (x, xp, fp) if hasattr(v, "graph"))
-    xs, ys = (v if hasattr(v, "graph") else graph.constant(np.asarray(v, float)) for v in (xp, fp))
-    x0, y0 = np.take(xs, i), np.take(ys, i)
-    inside = np.minimum(np.maximum(x, xs[0]), xs[count - 1])
-    slope = (np.take(ys, i + 1) - y0) / (np.take(xs, i + 1) - x0)
-    return y0 + (inside - x0) * slope
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """np.lib.stride_tricks.sliding_window_view."""
+    if writeable:
+        raise GraphError("windows that can be written to", hint="leave writeable out")
+    return numpy_api.apply("sliding_window_view", x, window=window_shape, axis=axis)
 
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
@@ -266,7 +183,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.rot90: rot90,
         np.tile: tile,
         np.repeat: repeat,
-        np.pad: pad,
         np.array_split: array_split,
         np.split: split,
         np.vsplit: split,
@@ -281,14 +197,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.column_stack: column_stack,
         np.append: append,
         np.meshgrid: meshgrid,
-        np.sort: _ordered("sort"),
-        np.argsort: _ordered("argsort"),
-        np.argmax: _extreme("argmax"),
-        np.argmin: _extreme("argmin"),
-        np.searchsorted: searchsorted,
-        np.quantile: quantile,
-        np.percentile: percentile,
-        np.median: median,
-        np.interp: interp,
+        np.lib.stride_tricks.sliding_window_view: sliding_window_view,
     }
 )

@@ -11,6 +11,9 @@ import numpy as np
 from graphdiff.graph import (
     numpy_api,
     numpy_elementwise,
+    numpy_indexing,
+    numpy_ordering,
+    numpy_padding,
     numpy_products,
     numpy_reduction,
     numpy_shaping,
@@ -23,6 +26,9 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         **numpy_api.FUNCTIONS,
         **numpy_elementwise.FUNCTIONS,
+        **numpy_indexing.FUNCTIONS,
+        **numpy_ordering.FUNCTIONS,
+        **numpy_padding.FUNCTIONS,
         **numpy_products.FUNCTIONS,
         **numpy_reduction.FUNCTIONS,
         **numpy_shaping.FUNCTIONS,
@@ -40,5 +46,7 @@ METHODS: Mapping[tuple[np.ufunc, str], Callable[..., Any]] = MappingProxyType(
         (np.logical_or, "reduce"): FUNCTIONS[np.any],
         (np.add, "accumulate"): FUNCTIONS[np.cumsum],
         (np.multiply, "accumulate"): FUNCTIONS[np.cumprod],
+        (np.maximum, "accumulate"): numpy_reduction.cumulative("cummax"),
+        (np.minimum, "accumulate"): numpy_reduction.cumulative("cummin"),
     }
 )

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph import memory, numpy_api, numpy_table
+from graphdiff.graph import memory, numpy_indexing, numpy_table
+from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.spec import Dimension, Shape, Spec, dimension_names
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _BITWISE = ("bitwise_and", "bitwise_or", "invert")
 
 
-class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
+class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     """A value of a graph, known by its node's name.
 
     It is made by a `Graph` and by operations on other tensors, never directly.
@@ -56,6 +57,10 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __copy__(self) -> Tensor:
         return self.copy()
+
+    def copy(self) -> Tensor:
+        """The same value, apart from what is assigned to this one later."""
+        return Tensor(self.graph, self.name)
 
     def __deepcopy__(self, memo: object) -> Tensor:
         return self.copy()
@@ -153,6 +158,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         if method in ("reduce", "accumulate") and (ufunc, method) in numpy_table.METHODS:
             kwargs.setdefault("axis", 0)
             return numpy_table.METHODS[ufunc, method](*args, **kwargs)
+        if method == "at" and ufunc is np.add:
+            return numpy_indexing.add_at(*args)
         if method != "__call__":
             _refuse(f"np.{name}.{method}", "use the function instead, such as np.sum")
         if "out" in kwargs:
@@ -196,9 +203,12 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
         except GraphdiffError as error:
             raise error.at(None, name, None) from None
 
-    def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """A NumPy function of this tensor."""
-        return self.__array_function__(function, (), (self, *args), kwargs)
+    def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
+        tensor: Tensor = self.__array_function__(function, (), (self, *args), kwargs)
+        return tensor
+
+    def _assign(self, value: Tensor) -> None:
+        memory.write(self, memory.fitted(value, self, "assignment"))
 
     def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
         self._not_known(
@@ -252,87 +262,16 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, key: Any) -> Tensor:
         try:
-            return numpy_api.getitem(self, key)
+            return numpy_indexing.getitem(self, key)
         except GraphdiffError as error:
             raise error.at(self.name, "index", None) from None
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Assign to a part; later reads see it, and what was computed before does not change."""
         try:
-            memory.write(self, numpy_api.setitem(self, key, value))
+            memory.write(self, numpy_indexing.setitem(self, key, value))
         except GraphdiffError as error:
             raise error.at(self.name, "item assignment", None) from None
-
-    # -- an array's methods ------------------------------------------------------------------
-
-    @property
-    def T(self) -> Tensor:
-        """The transpose: all axes reversed."""
-        return numpy_api.transpose(self)
-
-    @property
-    def mT(self) -> Tensor:
-        """The matrix transpose: the last two axes exchanged."""
-        tensor: Tensor = self._numpy(np.matrix_transpose)
-        return tensor
-
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """np.sum."""
-        tensor: Tensor = self._numpy(np.sum, axis, keepdims=keepdims)
-        return tensor
-
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """np.mean."""
-        tensor: Tensor = self._numpy(np.mean, axis, keepdims=keepdims)
-        return tensor
-
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """np.max."""
-        tensor: Tensor = self._numpy(np.max, axis, keepdims=keepdims)
-        return tensor
-
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """np.min."""
-        tensor: Tensor = self._numpy(np.min, axis, keepdims=keepdims)
-        return tensor
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """np.reshape; one dimension may be -1."""
-        tensor: Tensor = self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape)
-        return tensor
-
-    def ravel(self) -> Tensor:
-        """All elements along one axis."""
-        return numpy_api.ravel(self)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """np.transpose."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        tensor: Tensor = self._numpy(np.transpose, order)
-        return tensor
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        """np.squeeze."""
-        tensor: Tensor = self._numpy(np.squeeze, axis)
-        return tensor
-
-    def astype(self, dtype: Any) -> Tensor:
-        """The values in another dtype."""
-        tensor: Tensor = self._numpy(np.astype, dtype)
-        return tensor
-
-    def copy(self) -> Tensor:
-        """The same value, apart from what is assigned to this one later."""
-        return Tensor(self.graph, self.name)
-
-    def flatten(self) -> Tensor:
-        """All elements along one axis, as a copy."""
-        return self.ravel().copy()
-
-    def dot(self, other: Any) -> Tensor:
-        """np.dot."""
-        tensor: Tensor = self._numpy(np.dot, other)
-        return tensor
 
     @property
     def dimension_names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from graphdiff.errors import GraphError, near
 from graphdiff.ops import (
+    assignment,
     convolution,
     cumulative,
     elementwise,
@@ -21,6 +22,7 @@ from graphdiff.ops import (
     shaping,
     sources,
     trigonometry,
+    windows,
 )
 from graphdiff.ops.op import Op
 
@@ -42,6 +44,8 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *factorisation.OPS,
             *convolution.OPS,
             *pooling.OPS,
+            *windows.OPS,
+            *assignment.OPS,
         )
     }
 )

@@ -70,6 +70,29 @@ def _backward(g: Any, a: Any, axis: int) -> Any:
     return reversed_along(found, axis)
 
 
+def _extremes_vjp(g: Any, y: Any, x: Any, axis: int) -> Any:
+    """All that are equal to the extreme so far share the cotangent equally, as in max and min."""
+    before = np.concatenate([y[_along(axis, slice(0, 1))], y[_along(axis, slice(0, -1))]], axis)
+    same, attained = (y == before).astype(x.dtype), (x == y).astype(x.dtype)
+    count = recurrence(same, attained, axis=axis)
+    return _backward(g / count, same, axis) * attained
+
+
+def _extremes(name: str, ufunc: str) -> Op:
+    return Op(
+        name,
+        lambda x, axis: x,
+        ("x",),
+        vjp=(_extremes_vjp,),
+        params={"axis": REQUIRED},
+        normal=_normal_axis,
+        numpy=call(f"np.{ufunc}.accumulate", "axis"),
+        formula=named(name),
+        convention="those that attain it share equally",
+        flops=lambda out, x: x.size,
+    )
+
+
 def _others(x: Any, axis: int) -> Any:
     """For each factor the product of all others along an axis."""
     after = reversed_along(_before(reversed_along(x, axis), axis), axis)
@@ -146,6 +169,8 @@ recurrence = Op(
     kernel=kernels.recurrence,
     flops=lambda out, a, b: 2 * out.size,
 )
+cummax = _extremes("cummax", "maximum")
+cummin = _extremes("cummin", "minimum")
 prod = Op(
     "prod",
     infer_sum,
@@ -170,4 +195,4 @@ norm = Op(
     flops=lambda out, x: 2 * x.size,
 )
 
-OPS = (cumsum, cumprod, recurrence, prod, norm)
+OPS = (cumsum, cumprod, recurrence, cummax, cummin, prod, norm)

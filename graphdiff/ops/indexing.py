@@ -13,7 +13,7 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops import kernels
-from graphdiff.ops.notation import ATOM, Site, Written, dimension_code, shape_code
+from graphdiff.ops.notation import ATOM, LOOSEST, Site, Written, dimension_code, shape_code
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.shaping import equal_but_for
 from graphdiff.ops.spec import (
@@ -182,7 +182,8 @@ def _indices_shape(x: Spec, indices: tuple[Spec, ...]) -> Shape:
     return (*broadcast(*(index.shape for index in indices)), *x.shape[len(indices) :])
 
 
-def _infer_gather(x: Spec, *indices: Spec) -> Spec:
+def infer_gather(x: Spec, *indices: Spec) -> Spec:
+    """The shape rule of ``x[rows, columns]`` for integer arrays on the leading axes."""
     if not indices:
         raise ShapeError("nothing to gather by")
     return Spec(_indices_shape(x, indices), x.dtype)
@@ -190,7 +191,7 @@ def _infer_gather(x: Spec, *indices: Spec) -> Spec:
 
 def _infer_scatter(x: Spec, *indices: Spec, shape: Shape) -> Spec:
     whole = Spec(shape, x.dtype)
-    return _fitting(x, _infer_gather(whole, *indices), whole)
+    return _fitting(x, infer_gather(whole, *indices), whole)
 
 
 def _fitting(x: Spec, part: Spec, whole: Spec) -> Spec:
@@ -286,7 +287,8 @@ def _sliced(site: Site) -> Written:
 
 
 def _placed(site: Site) -> Written:
-    return Written(f"0 with [{index_code(site.params['index'])}] = {site.operands[0].text}")
+    text = f"0 with [{index_code(site.params['index'])}] = {site.operands[0].text}"
+    return Written(text, LOOSEST)
 
 
 def _take_code(site: Site) -> Written:
@@ -329,7 +331,7 @@ put = Op(
 )
 gather = Op(
     "gather",
-    _infer_gather,
+    infer_gather,
     ("x", "*indices"),
     vjp=_gather_vjp,
     numpy=_bracketed,

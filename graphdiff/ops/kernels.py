@@ -130,6 +130,13 @@ def put(x, value, index):
     return out
 
 
+def put_at(x, value, *indices):
+    """Return a copy of x with a value at integer indices."""
+    out = x.copy()
+    out[indices] = value
+    return out
+
+
 def scatter_add(x, shape, *indices):
     """Return zeros of a shape, with x added at integer indices: the adjoint of gathering."""
     out = np.zeros(shape, x.dtype)
@@ -143,6 +150,17 @@ def scatter_add_along_axis(x, indices, shape, axis):
     where = list(np.indices(indices.shape, sparse=True))
     where[axis] = indices
     np.add.at(out, tuple(where), x)
+    return out
+
+
+def overlap_add(g, shape, axis):
+    """Return zeros of a shape, with all windows along axes added: adjoint of taking windows."""
+    out = np.zeros(shape, g.dtype)
+    for place in np.ndindex(g.shape[len(shape) :]):
+        part = [slice(None)] * len(shape)
+        for i, start in zip(axis, place, strict=True):
+            part[i] = slice(start, start + g.shape[i])
+        out[tuple(part)] += g[(..., *place)]
     return out
 
 

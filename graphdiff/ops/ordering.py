@@ -8,7 +8,7 @@ import numpy as np
 
 from graphdiff.errors import ShapeError
 from graphdiff.ops.indexing import take_along_axis
-from graphdiff.ops.notation import Site, Written, call
+from graphdiff.ops.notation import Site, Written, axes_text, call
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.reduction import AXES, infer_sum, named, normal_reduction
 from graphdiff.ops.spec import Spec, normal_axes, normal_axis
@@ -40,6 +40,24 @@ def _sort_vjp(g: Any, y: Any, x: Any, axis: int) -> Any:
     """Each value gets the cotangent of the place that it came to."""
     rank = argsort(argsort(x, axis=axis), axis=axis)
     return take_along_axis(g, rank, axis=axis)
+
+
+def _normal_partition(x: Spec, kth: Any, axis: Any) -> dict[str, Any]:
+    axis = normal_axis(axis, x.ndim)
+    many = tuple(kth) if isinstance(kth, (tuple, list, np.ndarray)) else (kth,)
+    return {"kth": tuple(normal_axis(k, _length(x, axis)) for k in many), "axis": axis}
+
+
+def _length(x: Spec, axis: int) -> int:
+    length = x.shape[axis]
+    if not isinstance(length, int):
+        raise ShapeError("a partition along an axis of a length that is not known", got=str(x))
+    return length
+
+
+def _partition_code(site: Site) -> Written:
+    kth, axis = axes_text(site.params["kth"]), site.params["axis"]
+    return Written(f"np.argpartition({site.operands[0].text}, {kth}, axis={axis})")
 
 
 def _argsort_code(site: Site) -> Written:
@@ -85,6 +103,15 @@ argsort = Op(
     numpy=_argsort_code,
     formula=named("argsort"),
 )
+argpartition = Op(
+    "argpartition",
+    lambda x, kth, axis: Spec(x.shape, _INT),
+    ("x",),
+    params={"kth": REQUIRED, "axis": REQUIRED},
+    normal=_normal_partition,
+    numpy=_partition_code,
+    formula=named("argpartition"),
+)
 sort = Op(
     "sort",
     lambda x, axis: x,
@@ -113,4 +140,4 @@ searchsorted = Op(
     formula=call("searchsorted"),
 )
 
-OPS = (any_, all_, argmax, argmin, argsort, sort, searchsorted)
+OPS = (any_, all_, argmax, argmin, argsort, argpartition, sort, searchsorted)

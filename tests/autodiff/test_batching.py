@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
+from graphdiff.autodiff.batching_rules import RULES
 from graphdiff.ops import OPS
 from tests.ops.rows import ROWS
 from tests.ops.table import Row
@@ -41,6 +42,12 @@ def test_every_op_against_a_loop(row: Row, case: int) -> None:
             np.testing.assert_allclose(
                 found[i], op.evaluate(*each, **params), rtol=1e-12, atol=1e-14
             )
+
+
+def test_every_op_has_a_rule() -> None:
+    """None is applied to one example after the other."""
+    needed = {op.name for op in OPS.values() if op.operands and not op.elementwise}
+    assert needed | {"broadcast_to"} == {*RULES}
 
 
 @pytest.mark.parametrize("word", [*UNARY, *BINARY])

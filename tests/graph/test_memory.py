@@ -199,7 +199,8 @@ def test_many_views_do_not_recurse() -> None:
         (lambda x: (x.reshape(-1), x.__iadd__(1.0))[0] * 2.0, "has been assigned to since"),
         (lambda x: np.broadcast_to(x, (2, 3, 4)).__iadd__(1.0), "cannot be assigned to"),
         (lambda x: np.ones((3, 4)).__iadd__(x), "into a NumPy array.*zeros_like"),
-        (lambda x: x.__setitem__(np.array([0, 1]), 1.0), "np.where"),
+        (lambda x: x.__setitem__(x > 0, np.ones(5)), "np.where"),
+        (lambda x: x.__setitem__(np.array([0, 1]), np.ones(7)), "does not fit its places"),
         (lambda x: np.zeros(3).__setitem__(0, x[0, 0]), "cannot become"),
     ],
 )

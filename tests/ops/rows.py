@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.ops import rows_algebra, rows_elementwise, rows_images, rows_reduction, table
+from tests.ops import (
+    rows_algebra,
+    rows_elementwise,
+    rows_images,
+    rows_indexing,
+    rows_reduction,
+    table,
+)
 
 ROWS = (
     *table.ROWS,
@@ -10,4 +17,5 @@ ROWS = (
     *rows_reduction.ROWS,
     *rows_algebra.ROWS,
     *rows_images.ROWS,
+    *rows_indexing.ROWS,
 )

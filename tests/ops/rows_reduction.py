@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tests.ops.table import REAL, Operand, Row
 
@@ -30,12 +31,25 @@ def _norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=keepdims))
 
 
+def _running(extreme: Any, x: Any, axis: int) -> Any:
+    x = jnp.moveaxis(x, axis, 0)
+    return jnp.moveaxis(jnp.stack([extreme(x[: i + 1], axis=0) for i in range(len(x))]), 0, axis)
+
+
+def _argpartition(x: Any, kth: Any, axis: int) -> Any:
+    """NumPy's: the order on both sides of the kth is not said."""
+    shape = jax.ShapeDtypeStruct(x.shape, "int64")
+    return jax.pure_callback(lambda x: np.argpartition(x, kth, axis), shape, x)
+
+
 _ALONG = [(((2, 3),), {"axis": 0}), (((2, 3),), {"axis": -1}), (((4,),), {"axis": 0})]
 
 CUMULATIVE = (
     Row("cumsum", jnp.cumsum, _ALONG),
     Row("cumprod", jnp.cumprod, _ALONG),
     Row("recurrence", _recurrence, [(((2, 4),) * 2, {"axis": 1}), (((3,),) * 2, {"axis": 0})]),
+    Row("cummax", lambda x, axis: _running(jnp.max, x, axis), _ALONG),
+    Row("cummin", lambda x, axis: _running(jnp.min, x, axis), _ALONG),
     Row("prod", jnp.prod, [*_AXES, (((),), {})]),
     Row("norm", _norm, [*_AXES, (((2, 3),), {"axis": (0, 1)})]),
 )
@@ -46,6 +60,11 @@ ORDERING = (
     Row("argmax", jnp.argmax, [_AXES[0], _AXES[1], _AXES[3]]),
     Row("argmin", jnp.argmin, [_AXES[0], _AXES[1], _AXES[3]]),
     Row("argsort", jnp.argsort, _ALONG),
+    Row(
+        "argpartition",
+        _argpartition,
+        [(((2, 5),), {"axis": -1, "kth": 2}), (((5, 2),), {"axis": 0, "kth": (1, -1)})],
+    ),
     Row("sort", jnp.sort, _ALONG),
     Row(
         "searchsorted",

@@ -79,6 +79,18 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
         (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),
         (lambda x: np.max(x, axis=0), ([[1, 5], [1, 2]],), [[[0.5, 1], [0.5, 0]]]),
     ],
+    "put_at": [
+        (
+            lambda x: OPS["put_at"](x, x[:2] * 10, np.array([0, 0])),
+            ([1, 2, 3],),
+            [[0, 11, 1]],
+        )
+    ],
+    "cummax": [
+        (np.maximum.accumulate, ([1, 1, 0, 2],), [[1 + 0.5 + 0.5, 0.5 + 0.5, 0, 1]]),
+        (lambda x: np.maximum.accumulate(x)[-1], ([2, 1, 2],), [[0.5, 0, 0.5]]),
+    ],
+    "cummin": [(np.minimum.accumulate, ([1, 1, 0, 2],), [[1.5, 0.5, 2, 0]])],
     "max_pool2d": [
         (
             lambda x: gd.images.max_pool2d(np.reshape(x, (2, 4, 1))),

@@ -1,0 +1,265 @@
+"""NumPy's indexing: reading and assigning by slices, integer arrays and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from graphdiff.errors import DTypeError, GraphError, ShapeError
+from graphdiff.graph import memory
+from graphdiff.graph.numpy_api import (
+    apply,
+    broadcast_to,
+    expand_dims,
+    moveaxis,
+    ravel,
+    tensors,
+    transpose,
+    where,
+)
+from graphdiff.ops.indexing import Index, basic_index
+from graphdiff.ops.spec import broadcast, normal_axis, shape_text
+
+if TYPE_CHECKING:
+    from graphdiff.graph.tensor import Tensor
+
+
+# -- what is in the brackets -----------------------------------------------------------------------
+
+
+class Places(NamedTuple):
+    """An index with arrays: slices first, then integer arrays, one for each of some axes."""
+
+    slices: Index
+    axes: tuple[int, ...]
+    arrays: tuple[Any, ...]
+
+    @property
+    def first(self) -> int:
+        """The axis of the result where those of the arrays begin."""
+        joined = list(self.axes) == list(range(self.axes[0], self.axes[0] + len(self.axes)))
+        return self.axes[0] if joined else 0
+
+    @property
+    def ndim(self) -> int:
+        """How many axes of the result the arrays give."""
+        return max(np.ndim(array) for array in self.arrays)
+
+
+def _is_array(entry: Any) -> bool:
+    return isinstance(entry, (list, np.ndarray)) or hasattr(entry, "graph")
+
+
+def _is_full(entry: Any) -> bool:
+    return isinstance(entry, tuple) and entry in ((None, None, None), (None, None, 1))
+
+
+def _entries(a: Tensor, key: Any) -> tuple[Any, ...]:
+    """What stands between the commas; a mask that is known as the places where it is true."""
+    given = [np.asarray(e) if isinstance(e, list) else e for e in _listed(key)]
+    axis, entries = 0, list[Any]()
+    for entry in given:
+        taken = _taken(entry)
+        if _is_mask(entry) and not hasattr(entry, "graph"):
+            part = a.shape[axis : axis + taken]
+            if part != entry.shape:
+                raise ShapeError(
+                    "the mask does not fit",
+                    expected=f"a mask of shape {shape_text(part)}, with known lengths",
+                    got=shape_text(entry.shape),
+                )
+            entries += np.nonzero(entry)
+        else:
+            entries.append(entry)
+        axis += a.ndim - sum(map(_taken, given)) if entry is Ellipsis else taken
+    return tuple(entries)
+
+
+def _listed(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def _is_mask(entry: Any) -> bool:
+    return _is_array(entry) and bool(entry.dtype.kind == "b")
+
+
+def _taken(entry: Any) -> int:
+    """How many axes an entry of an index is about."""
+    return entry.ndim if _is_mask(entry) else 0 if entry is None or entry is Ellipsis else 1
+
+
+def _places(a: Tensor, entries: tuple[Any, ...]) -> Places:
+    """An index with arrays among its entries.
+
+    Raises
+    ------
+    GraphError, DTypeError
+        If there is a new axis in it, or a mask that is not known.
+    """
+    if any(map(_is_mask, entries)):
+        raise DTypeError(
+            "an index by a mask has a length that is not known",
+            hint="use np.where(mask, x, 0), and divide by np.sum(mask) for a mean",
+        )
+    if any(entry is None for entry in entries):
+        raise GraphError("a new axis beside integer arrays in an index", hint="index in two steps")
+    index = basic_index(tuple(0 if _is_array(e) else e for e in entries), a.ndim)
+    dots = next((i for i, e in enumerate(entries) if e is Ellipsis), len(entries))
+    behind = len(index) - len(entries)
+    axes, arrays = [], []
+    for i, entry in enumerate(entries):
+        if entry is not Ellipsis and not isinstance(entry, slice):
+            axes.append(i if i < dots else i + behind)
+            arrays.append(entry if hasattr(entry, "graph") else np.asarray(entry))
+    slices = tuple((None, None, None) if i in axes else part for i, part in enumerate(index))
+    return Places(() if all(map(_is_full, slices)) else slices, tuple(axes), tuple(arrays))
+
+
+def _basic(a: Tensor, key: Any) -> Index:
+    """An index of slices and ints, without what takes everything at its end."""
+    index = basic_index(key, a.ndim)
+    while index and _is_full(index[-1]):
+        index = index[:-1]
+    return index
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def getitem(a: Tensor, key: Any) -> Tensor:
+    """``a[key]``."""
+    entries = _entries(a, key)
+    if any(map(_is_array, entries)):
+        return _gathered(a, _places(a, entries))
+    index = _basic(a, key)
+    if not index:
+        return a
+    if all(entry is None or _is_full(entry) for entry in index):
+        return expand_dims(a, [i for i, entry in enumerate(index) if entry is None])
+    return apply("slice", a, index=index)
+
+
+def _gathered(a: Tensor, places: Places) -> Tensor:
+    if places.slices:
+        a = apply("slice", a, index=places.slices)
+    order = [*places.axes, *(i for i in range(a.ndim) if i not in places.axes)]
+    rows = apply("gather", transpose(a, order), *places.arrays)
+    count, first = places.ndim, places.first
+    return moveaxis(rows, list(range(count)), list(range(first, first + count)))
+
+
+def take(a: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """np.take: rows by label, or columns, or whatever lies along an axis."""
+    value, labels = tensors(a, indices)
+    if axis is None:
+        value, axis = ravel(value), 0
+    axis = normal_axis(axis, value.ndim)
+    return _gathered(value, Places((), (axis,), (labels,)))
+
+
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Tensor:
+    """np.take_along_axis."""
+    value, labels = tensors(arr, indices)
+    if axis is None:
+        value, axis = ravel(value), 0
+    return apply("take_along_axis", value, labels, axis=axis)
+
+
+# -- assigning -------------------------------------------------------------------------------------
+
+
+def setitem(a: Tensor, key: Any, value: Any) -> Tensor:
+    """What ``a`` holds after ``a[key] = value``."""
+    part = value if hasattr(value, "graph") else a.graph.constant(value)
+    mask = np.asarray(key) if isinstance(key, list) else key
+    if _is_mask(mask) and part.ndim <= a.ndim - mask.ndim:
+        if mask.ndim < a.ndim:
+            mask = np.expand_dims(mask, tuple(range(mask.ndim, a.ndim)))
+        return where(mask, memory.fitted(part, a, "item assignment"), a)
+    entries = _entries(a, key)
+    if any(map(_is_array, entries)):
+        return _scattered(a, _places(a, entries), part)
+    index = _basic(a, key)
+    if index:
+        return apply("put", a, part, index=index)
+    return memory.fitted(part, a, "item assignment")
+
+
+def _scattered(a: Tensor, places: Places, value: Tensor) -> Tensor:
+    """What ``a`` holds after an assignment to places given by integer arrays."""
+    if places.slices:
+        part = apply("slice", a, index=places.slices)
+        return apply("put", a, _scattered(part, places._replace(slices=()), value),
+                     index=places.slices)  # fmt: skip
+    rest = [i for i in range(a.ndim) if i not in places.axes]
+    order = [*places.axes, *rest]
+    count, first = places.ndim, places.first
+    if first:  # the axes of the arrays are not the value's first
+        front = broadcast(*(np.shape(array) for array in places.arrays))
+        others = [a.shape[i] for i in rest]
+        value = broadcast_to(value, (*others[:first], *front, *others[first:]))
+        value = moveaxis(value, list(range(first, first + count)), list(range(count)))
+    moved = apply("put_at", transpose(a, order), value, *places.arrays)
+    return transpose(moved, np.argsort(order).tolist())
+
+
+def add_at(a: Any, indices: Any, b: Any) -> None:
+    """np.add.at: what comes to a place more than once is added up."""
+    if not hasattr(a, "graph"):
+        raise GraphError(
+            "np.add.at of a tensor into a NumPy array", hint="begin with np.zeros_like(x)"
+        )
+    entries = _entries(a, indices)
+    if not any(map(_is_array, entries)):
+        zero = np.zeros_like(a)
+        zero[indices] = b
+        memory.write(a, a + zero)
+        return
+    places = _places(a, entries)
+    if places.slices or places.axes != tuple(range(len(places.axes))):
+        raise GraphError("np.add.at beside slices", hint="move the axes to the front")
+    front = broadcast(*(np.shape(array) for array in places.arrays))
+    value = b if hasattr(b, "graph") else a.graph.constant(b)
+    spread = broadcast_to(value, (*front, *a.shape[len(places.axes) :]))
+    added = apply("scatter_add", spread, *places.arrays, shape=a.shape)
+    memory.write(a, memory.fitted(a + added, a, "np.add.at"))
+
+
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    """np.put_along_axis."""
+    if axis is None:
+        raise GraphError("np.put_along_axis without an axis", hint="ravel the array, and axis=0")
+    where = list(np.indices(np.shape(indices), sparse=True))
+    where[normal_axis(axis, arr.ndim)] = indices
+    arr[tuple(where)] = values
+
+
+def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    """np.copyto."""
+    if not hasattr(dst, "graph"):
+        raise GraphError(
+            "np.copyto of a tensor into a NumPy array", hint="begin with np.zeros_like(x)"
+        )
+    dst[...] = src if where is True else np.where(where, src, dst)
+
+
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    """np.fill_diagonal of a matrix."""
+    if a.ndim != 2 or wrap:
+        raise GraphError("np.fill_diagonal of more than a matrix, or wrapped")
+    i = np.arange(min(a.shape))
+    a[i, i] = val
+
+
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {
+        np.take: take,
+        np.take_along_axis: take_along_axis,
+        np.put_along_axis: put_along_axis,
+        np.copyto: copyto,
+        np.fill_diagonal: fill_diagonal,
+    }
+)

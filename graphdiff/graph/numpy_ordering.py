@@ -1,0 +1,169 @@
+"""NumPy's functions that put values in order: sorting, quantiles, interpolation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from graphdiff.errors import GraphError
+from graphdiff.graph import numpy_api
+from graphdiff.ops.spec import normal_axes
+
+# -- sorting ---------------------------------------------------------------------------------------
+
+
+def _ordered(op: str) -> Callable[..., Any]:
+    def function(a: Any, axis: int | None = -1, *, kind: Any = None, stable: Any = None) -> Any:
+        if axis is None:
+            a, axis = numpy_api.ravel(a), 0
+        return a.graph.apply(op, (a,), {"axis": axis})
+
+    function.__name__ = op
+    return function
+
+
+def _extreme(op: str) -> Callable[..., Any]:
+    def function(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+        return a.graph.apply(op, (a,), {"axis": axis, "keepdims": keepdims})
+
+    function.__name__ = op
+    return function
+
+
+def argpartition(a: Any, kth: Any, axis: int | None = -1) -> Any:
+    """np.argpartition."""
+    if axis is None:
+        a, axis = numpy_api.ravel(a), 0
+    return a.graph.apply("argpartition", (a,), {"kth": kth, "axis": axis})
+
+
+def partition(a: Any, kth: Any, axis: int | None = -1) -> Any:
+    """np.partition."""
+    if axis is None:
+        a, axis = numpy_api.ravel(a), 0
+    return np.take_along_axis(a, argpartition(a, kth, axis), axis=axis)
+
+
+def searchsorted(a: Any, v: Any, side: str = "left") -> Any:
+    """np.searchsorted."""
+    graph = next(x.graph for x in (a, v) if hasattr(x, "graph"))
+    return graph.apply("searchsorted", (a, v), {"side": side})
+
+
+# -- quantiles -------------------------------------------------------------------------------------
+
+
+def _quantiles(one: Callable[[Any, float], Any]) -> Callable[..., Any]:
+    """A function of a quantile, or of a list of them, whose results are stacked."""
+
+    def function(
+        a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+    ) -> Any:
+        if method != "linear":
+            raise GraphError(f"quantiles by the method {method!r}", expected="'linear'")
+        if hasattr(q, "graph"):
+            raise GraphError("a quantile that is not known", expected="a number from 0 to 1")
+        places = np.asarray(q, float)
+        if not np.all((places >= 0) & (places <= 1)):
+            raise GraphError("the quantile is not a number from 0 to 1", got=repr(q))
+        ordered, kept = _sorted_last(a, axis)
+        found = [one(ordered, float(place)) for place in places.ravel()]
+        if keepdims:
+            found = [np.reshape(part, kept) for part in found]
+        if places.ndim == 0:
+            return found[0]
+        return np.reshape(np.stack(found), (*places.shape, *found[0].shape))
+
+    return function
+
+
+def _sorted_last(a: Any, axis: Any) -> tuple[Any, Any]:
+    """The values in order along one last axis instead of some, and the shape with these as 1."""
+    axes = normal_axes(axis, a.ndim)
+    rest = [i for i in range(a.ndim) if i not in axes]
+    if len(axes) != 1:
+        a_last = np.transpose(a, (*rest, *axes))
+        a_last = np.reshape(a_last, (*(a.shape[i] for i in rest), -1))
+    else:
+        a_last = np.moveaxis(a, axes[0], -1)
+    kept = tuple(1 if i in axes else part for i, part in enumerate(a.shape))
+    return np.sort(a_last, axis=-1), kept
+
+
+def _quantile(ordered: Any, q: float) -> Any:
+    """Between the two values around, by their distance."""
+    place = q * (ordered.shape[-1] - 1)
+    low = int(place)
+    if place == low:
+        return ordered[..., low]
+    return ordered[..., low] + (ordered[..., low + 1] - ordered[..., low]) * (place - low)
+
+
+def _nanquantile(ordered: Any, q: float) -> Any:
+    """The same of those that are not NaN, which come first in the order."""
+    count = np.sum(np.logical_not(np.isnan(ordered)), axis=-1, keepdims=True)
+    place = np.maximum(count - 1, 0) * q
+    low = np.floor(place).astype(np.int64)
+    high = np.ceil(place).astype(np.int64)
+    first = np.take_along_axis(ordered, low, axis=-1)
+    last = np.take_along_axis(ordered, high, axis=-1)
+    weight = (place - np.floor(place)).astype(ordered.dtype)
+    return np.squeeze(first + (last - first) * weight, axis=-1)
+
+
+quantile = _quantiles(_quantile)
+nanquantile = _quantiles(_nanquantile)
+
+
+def _percentile(quantiles: Callable[..., Any]) -> Callable[..., Any]:
+    def function(
+        a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+    ) -> Any:
+        return quantiles(a, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims)
+
+    return function
+
+
+def _median(quantiles: Callable[..., Any]) -> Callable[..., Any]:
+    def function(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return quantiles(a, 0.5, axis, keepdims=keepdims)
+
+    return function
+
+
+# -- interpolation ---------------------------------------------------------------------------------
+
+
+def interp(x: Any, xp: Any, fp: Any) -> Any:
+    """np.interp: between points that are joined by lines, constant outside."""
+    count = np.shape(xp)[0]
+    i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, count - 2)
+    graph = next(v.graph for v in (x, xp, fp) if hasattr(v, "graph"))
+    xs, ys = (v if hasattr(v, "graph") else graph.constant(np.asarray(v, float)) for v in (xp, fp))
+    x0, y0 = np.take(xs, i), np.take(ys, i)
+    inside = np.minimum(np.maximum(x, xs[0]), xs[count - 1])
+    slope = (np.take(ys, i + 1) - y0) / (np.take(xs, i + 1) - x0)
+    return y0 + (inside - x0) * slope
+
+
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {
+        np.sort: _ordered("sort"),
+        np.argsort: _ordered("argsort"),
+        np.argmax: _extreme("argmax"),
+        np.argmin: _extreme("argmin"),
+        np.partition: partition,
+        np.argpartition: argpartition,
+        np.searchsorted: searchsorted,
+        np.quantile: quantile,
+        np.nanquantile: nanquantile,
+        np.percentile: _percentile(quantile),
+        np.nanpercentile: _percentile(nanquantile),
+        np.median: _median(quantile),
+        np.nanmedian: _median(nanquantile),
+        np.interp: interp,
+    }
+)
