@@ -12,7 +12,7 @@ from graphdiff.autodiff.elimination import Elimination, eliminate
 from graphdiff.autodiff.path_sum import path_sum
 from graphdiff.autodiff.paths import Expression, expression
 from graphdiff.compiler import compile, gradient, plan, tradeoff
-from graphdiff.drawing import Picture, draw
+from graphdiff.drawing import Formulas, Picture, draw, latex
 from graphdiff.errors import (
     ArgumentError,
     CompileError,
@@ -63,6 +63,7 @@ __all__ = [
     "Elimination",
     "Expression",
     "FileError",
+    "Formulas",
     "GradientCheck",
     "GradientError",
     "Graph",
@@ -91,6 +92,7 @@ __all__ = [
     "jacobian",
     "jit",
     "jvp",
+    "latex",
     "load",
     "nn",
     "path_sum",

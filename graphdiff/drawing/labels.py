@@ -46,7 +46,7 @@ class Labels:
         A derivative of a derivative is spelled out from the inside to the outside.
         """
         wraps: list[str] = []
-        while (pair := self._derivative(node)) is not None:
+        while (pair := self.derivative(node)) is not None:
             seed, node = pair
             wraps.append(self.seed(seed, scope))
         text = self._short(node, scope)
@@ -54,15 +54,21 @@ class Labels:
             text = f"∂{_bracketed(seed)}/∂{_bracketed(text)}"
         return text
 
-    def _derivative(self, node: str) -> tuple[str, str] | None:
-        """What a node is the derivative of, and by which node; None for all others."""
-        graph = self.graph
-        attributes = graph.dag.nodes[node]
+    def derivative(self, node: str) -> tuple[str, str] | None:
+        """What a node is the derivative of, and by which node; None for all others.
+
+        The derivative of a product by one factor is the other, which keeps its own name: that by
+        the other is the first, and neither name would come to an end.
+        """
+        graph, nodes = self.graph, self.graph.dag.nodes
+        attributes = nodes[node]
         pair = graph.dag.graph["derivatives"].get(self.names.outputs.get(node))
         if pair is not None:
             seed, wrt = pair
             wrt = graph.outputs_by_name.get(wrt, wrt)
-            return (seed, wrt) if wrt in graph.dag and wrt != node else None
+            if attributes["phase"] == "forward" or wrt not in graph.dag:
+                return None
+            return (seed, wrt) if nodes[wrt]["declared"] < attributes["declared"] else None
         if attributes["named"]:
             return None
         of = self.names.gradient_of(node)

@@ -382,3 +382,14 @@ def test_the_graph_is_left_alone() -> None:
     draw(G, collapse=True)
     draw(G, detail="ops")
     assert before == [(node, dict(attributes)) for node, attributes in G.dag.nodes(data=True)]
+
+
+def test_the_derivatives_of_a_product_by_its_factors_are_each_other() -> None:
+    g = gd.Graph()
+    a, b = g.parameter("a"), g.parameter("b")
+    g.output("J", a * b)
+    G = gd.gradient(g, of="J")  # dJ/da is b, and dJ/db is a
+    assert {box.name for box in gd.draw(G).scene.boxes} == {"a", "b", "J"}
+    p, q = G["dJ/da"] + 1.0, G["dJ/db"] + 1.0
+    G.output("S", p * q)
+    assert gd.draw(gd.gradient(G, of="S", wrt=[p.name, q.name]), rewrites=()).scene.boxes
