@@ -44,6 +44,9 @@ from graphdiff.graph.files import load
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import trace
 from graphdiff.lower.runtime import Compiled
+from graphdiff.ops.conventions import conventions
+from graphdiff.ops.op import Op
+from graphdiff.ops.own import op
 from graphdiff.ops.spec import Dim, Spec
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.tradeoff import Tradeoff
@@ -69,6 +72,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "GraphdiffError",
+    "Op",
     "Picture",
     "Plan",
     "PlanError",
@@ -80,6 +84,7 @@ __all__ = [
     "blowup",
     "check_gradients",
     "compile",
+    "conventions",
     "count_paths",
     "draw",
     "eliminate",
@@ -95,6 +100,7 @@ __all__ = [
     "latex",
     "load",
     "nn",
+    "op",
     "path_sum",
     "plan",
     "special",

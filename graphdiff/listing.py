@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from graphdiff.errors import GraphdiffError
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.ops import OPS
-from graphdiff.ops.notation import Site, Written
-from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import Spec
+from graphdiff.ops.conventions import op_formula
+from graphdiff.ops.op import Op
 from graphdiff.version import VERSION
 
 _LIBRARIES = ("numpy", "networkx", "sympy", "scipy", "graphviz", "graphviz-pure", "scikit-learn")
@@ -56,21 +53,6 @@ def _flow(op: Op) -> str:
         return "each"
     flows = [name for name, rule in zip(op.operands, op.vjp, strict=True) if rule is not None]
     return "each" if len(flows) == len(op.operands) else ", ".join(flows)
-
-
-def op_formula(op: Op) -> str:
-    """The formula of an op over the names of its operands."""
-    names = [name.removeprefix("*") for name in op.operands]
-    given = {name: value for name, value in op.params.items() if value is not REQUIRED}
-    for ndim in range(4):  # some formulas are about an axis
-        specs = (Spec((2,) * ndim, np.dtype("float64")),) * len(names)
-        try:
-            params = op.complete(given, specs)
-            site = Site(tuple(map(Written, names)), specs, specs[0], params)
-            return op.formula(site).text
-        except (GraphdiffError, TypeError, ValueError, KeyError, IndexError):
-            continue
-    return f"{op.name}({', '.join((*names, *op.params))})"
 
 
 def graph(g: Graph) -> Iterator[Text | Table]:

@@ -5,7 +5,8 @@ A node's key is its name. Its attributes are ``op``, ``spec``, ``params``, ``pha
 each declaration); where known also ``local`` (the variable of the user's line), for parameters
 ``role`` (such as "weight" or "bias"), and for nodes of a gradient ``of``, ``seed`` and ``via`` (see
 `graphdiff.gradient`). An edge's key is the operand's
-position. The graph's own attributes are ``name``, ``outputs``, ``derivatives`` and ``sweeps``.
+position. The graph's own attributes are ``name``, ``outputs``, ``derivatives``, ``sweeps`` and
+``ops`` (those that the user declared).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from graphdiff.graph.nodes import Source, infer, place_of, source_spec
 from graphdiff.graph.order import fill, in_order_of_declaration, insert, relabel, topological_order
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.values import frozen_array, is_weak, weak_dtype
-from graphdiff.ops import find
+from graphdiff.ops import OPS, find
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Spec, dtype_of
 
@@ -108,7 +109,7 @@ class Graph:
 
     def __init__(self, name: str = "graph") -> None:
         check_name(name)
-        self.dag = nx.MultiDiGraph(name=name, outputs={}, derivatives={}, sweeps={})
+        self.dag = nx.MultiDiGraph(name=name, outputs={}, derivatives={}, sweeps={}, ops={})
         self._setting = Setting()
         self._declared = 0
         self._cells: dict[str, Cell] = {}  # when a node is renamed, its tensors follow
@@ -287,7 +288,25 @@ class Graph:
 
     def op(self, node: str) -> Op:
         """The op of a node."""
-        return find(self.dag._node[node]["op"])
+        return self.find(self.dag._node[node]["op"])
+
+    def find(self, op: str | Op) -> Op:
+        """The op of a name: one of graphdiff's, or one that the user declared and a node applies.
+
+        Raises
+        ------
+        GraphError
+            If there is none, or another op of the user's has that name.
+        """
+        own: dict[str, Op] = self.dag.graph["ops"]
+        if not isinstance(op, Op):
+            return own[op] if isinstance(op, str) and op in own else find(op)
+        known = OPS.get(op.name) or own.setdefault(op.name, op)
+        if known is not op:
+            raise GraphError(
+                f"two ops are called {op.name!r}", hint="give one of them another name"
+            )
+        return op
 
     def spec(self, node: str) -> Spec:
         """The shape and the dtype of a node."""
@@ -392,7 +411,7 @@ class Graph:
     # -- adding nodes ------------------------------------------------------------------------
 
     def apply(
-        self, op_name: str, operands: Iterable[object], params: Mapping[str, Any] | None = None
+        self, op: str | Op, operands: Iterable[object], params: Mapping[str, Any] | None = None
     ) -> Tensor:
         """Add a node that applies an op to tensors, arrays and numbers.
 
@@ -403,7 +422,7 @@ class Graph:
         ShapeError, DTypeError
             If the operands do not fit the op. Nothing has been added then.
         """
-        op = find(op_name)
+        op = self.find(op)
         if not isinstance(operands, tuple):
             operands = _operands_of(operands, op)
         beside = operands if op.elementwise else ()

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from graphdiff.errors import FileError
 from graphdiff.graph.dag import Graph
+from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Spec
 
 FORMAT, VERSION = "graphdiff graph", 1
@@ -27,8 +28,15 @@ def save(graph: Graph, path: str | Path) -> None:
     write_whole(path, json.dumps(to_json(graph), indent=1, ensure_ascii=False) + "\n")
 
 
-def load(path: str | Path) -> Graph:
+def load(path: str | Path, ops: Iterable[Op] = ()) -> Graph:
     """Read a graph that `Graph.save` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    ops
+        The user's own ops that its nodes apply (see `graphdiff.op`): files hold their names only.
 
     Raises
     ------
@@ -65,7 +73,7 @@ def load(path: str | Path) -> Graph:
             hint="read it with the graphdiff that wrote it",
         )
     try:
-        return from_json(document)
+        return from_json(document, ops)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileError(f"{str(path)!r} is damaged", got=repr(error)) from error
 
@@ -79,6 +87,7 @@ def to_json(graph: Graph) -> dict[str, Any]:
         If somebody gave it an attribute that is not made of these, arrays and tuples.
     """
     facts = dict(graph.dag.graph)
+    facts.pop("ops")  # code is not written to files
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -121,9 +130,9 @@ def _declaration_to_json(
 _dtype_text = lru_cache(str)  # NumPy puts a dtype's name together anew each time
 
 
-def from_json(document: Mapping[str, Any]) -> Graph:
+def from_json(document: Mapping[str, Any], ops: Iterable[Op] = ()) -> Graph:
     """The graph of `to_json`, every node checked again."""
-    facts = _decode_all(document["facts"])
+    facts = {**_decode_all(document["facts"]), "ops": {op.name: op for op in ops}}
     dag = nx.MultiDiGraph(**facts, name=document["name"], outputs=document["outputs"])
     for node in document["nodes"]:
         name, operands = node["name"], node["operands"]

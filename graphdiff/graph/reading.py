@@ -16,7 +16,7 @@ from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.nodes import infer, source_spec
 from graphdiff.graph.order import topological_order
 from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
-from graphdiff.ops import OPS, find
+from graphdiff.ops import OPS
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, dtype_of, shape_of
 
@@ -84,6 +84,7 @@ class _Reader:
     def __init__(self, dag: nx.DiGraph) -> None:
         self.dag = dag
         self.graph = Graph(dag.graph.get("name") or "graph")
+        self.graph.dag.graph["ops"].update(dag.graph.get("ops", {}))
         self.names = _names(dag)
         self.place = here()
         # Python's numbers whose dtype is not declared: that of the first value beside them.
@@ -95,6 +96,7 @@ class _Reader:
         graph._declared = max(declared, default=-1) + 1
         for node, attributes in nodes(data=True):
             _check_marks(self.names[node], attributes)
+        own = {*OPS, *graph.dag.graph["ops"]}
         for node in topological_order(self.dag):
             attributes = nodes[node]
             try:
@@ -102,7 +104,7 @@ class _Reader:
             except GraphdiffError as error:
                 op = attributes.get("op")
                 origin = attributes.get("origin") or self.place
-                known = op if isinstance(op, str) and op in OPS else None
+                known = op if isinstance(op, str) and op in own else None
                 raise error.at(self.names[node], known, origin) from None
         self.read_facts()
         return graph
@@ -112,7 +114,7 @@ class _Reader:
         if "op" not in attributes:
             hint = "give the node an attribute op, such as op='input' with a shape"
             raise GraphError("the node has no op", hint=hint)
-        op = find(attributes["op"])
+        op = graph.find(attributes["op"])
         edges = self.operands(node, op)
         operands = [edge[0] for edge in edges]
         given = _params(op, attributes)
@@ -245,6 +247,7 @@ class _Reader:
                 "outputs": outputs,
                 "derivatives": dict(facts.get("derivatives", {})),
                 "sweeps": dict(facts.get("sweeps", {})),
+                "ops": self.graph.dag.graph["ops"],
             }
         )
 

@@ -318,5 +318,7 @@ def _dtype(value: object) -> np.dtype[Any]:
 def _refuse(what: str, hint: str | None) -> NoReturn:
     raise GraphError(
         f"{what} has no rule in graphdiff",
-        hint=hint or "write it with functions that have one (graphdiff info lists them)",
+        hint=hint
+        or "write it with functions that have one (graphdiff info lists them), or declare an op of "
+        "your own with gd.op",
     )

@@ -143,7 +143,7 @@ def inlined(trace: Trace, graph: Graph, leaves: Sequence[Any]) -> Any:
         operands = tuple(found[source] for source in inner.operands(node))
         with graph.marking(**{key: attributes[key] for key in _MARKS if key in attributes}):
             if operands:
-                found[node] = graph.apply(attributes["op"], operands, attributes["params"])
+                found[node] = graph.apply(inner.op(node), operands, attributes["params"])
             else:
                 source = Source(attributes["op"], attributes["params"], attributes["spec"])
                 found[node] = Tensor(graph, graph._insert_source(source))

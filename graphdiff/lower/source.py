@@ -21,7 +21,6 @@ from graphdiff.ops.notation import shape_code
 from graphdiff.ops.spec import Dim, shape_text
 
 _FUNCTIONS = ("forward", "value_and_grad", "grad")
-_KERNELS = tuple(op.kernel.__name__ for op in OPS.values() if op.kernel is not None)
 _MOST_EQUATIONS = 24  # in the docstring
 
 
@@ -69,7 +68,9 @@ def module(
         raise CompileError(
             f"{graph.name!r} has no output", hint='declare one: g.output("J", tensor)'
         )
-    written = program(graph, (*_FUNCTIONS, *_KERNELS), schedule)
+    kernels = (op.kernel for op in (*OPS.values(), *graph.dag.graph["ops"].values()))
+    taken = (kernel.__name__ for kernel in kernels if kernel is not None)
+    written = program(graph, (*_FUNCTIONS, *taken), schedule)
     return _Source(written, original, version).module()
 
 

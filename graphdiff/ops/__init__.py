@@ -89,6 +89,5 @@ def find(name: object) -> Op:
         if op is not None:
             return op
     hint = near(name, [*OPS, *ALIASES])
-    raise GraphError(
-        f"there is no op {name!r}", expected=None if hint else ", ".join(OPS), hint=hint
-    )
+    known = "graphdiff info lists the ops; gd.op declares one of your own"
+    raise GraphError(f"there is no op {name!r}", hint=hint or known)

@@ -111,18 +111,26 @@ def dimension_code(value: Dimension) -> Written:
     if value.isidentifier():
         return Written(value)
     tree = ast.parse(re.sub(r"\bM(in|ax)\(", r"m\1(", value), mode="eval").body
-    text = ast.unparse(tree).replace(" ** ", "**")
+    return Written(ast.unparse(tree).replace(" ** ", "**"), binding(tree))
+
+
+def binding(tree: ast.expr) -> int:
+    """How tightly a Python expression binds."""
     match tree:
         case ast.BinOp(op=ast.Add() | ast.Sub()):
-            return Written(text, ADD)
-        case ast.BinOp(op=ast.Mult() | ast.FloorDiv()):
-            return Written(text, MULTIPLY)
+            return ADD
+        case ast.BinOp(op=ast.Mult() | ast.FloorDiv() | ast.Div() | ast.Mod() | ast.MatMult()):
+            return MULTIPLY
         case ast.BinOp(op=ast.Pow()):
-            return Written(text, POWER)
-        case ast.UnaryOp():
-            return Written(text, UNARY)
+            return POWER
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Invert()):
+            return UNARY
+        case ast.Name() | ast.Call() | ast.Subscript() | ast.Attribute() | ast.Constant():
+            return ATOM
+        case ast.Tuple(elts=[_, *_]) | ast.List():
+            return ATOM
         case _:
-            return Written(text)
+            return LOOSEST
 
 
 def shape_code(shape: Shape) -> str:

@@ -100,7 +100,7 @@ class Op:
         for operand in operands:
             graph = getattr(operand, "graph", None)
             if graph is not None:
-                return graph.apply(self.name, operands, params)
+                return graph.apply(self, operands, params)
         return self.evaluate(*operands, **params)
 
     def evaluate(self, *arrays: Any, **params: Any) -> Any:

@@ -36,7 +36,7 @@ def fold_constants(t: Tensor, *operands: Tensor) -> Tensor | None:
     if weak:
         values = [v.astype(np.float64) if v.dtype.kind == "f" else v for v in values]
     with np.errstate(all="ignore"):
-        value = OPS[t.op].evaluate(*values, **t.params)
+        value = t.graph.op(t.name).evaluate(*values, **t.params)
     return t.graph.constant(float(value) if weak else value, dtype=t.dtype)
 
 
@@ -279,7 +279,8 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
 @lru_cache(maxsize=4096)
 def algebraic_rules(name: str, operands: tuple[str, ...]) -> tuple[Rule, ...]:
     """The rules that may fit a node of this op whose operands are of these ops."""
-    general = (without_broadcast,) if OPS[name].elementwise and name != "broadcast_to" else ()
+    op = OPS.get(name)  # None for one of the user's
+    general = (without_broadcast,) if op and op.elementwise and name != "broadcast_to" else ()
     found = set(operands)
     return tuple(
         rule

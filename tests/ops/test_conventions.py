@@ -141,3 +141,19 @@ def test_the_slope_of_the_determinant_of_a_singular_matrix() -> None:
 def test_logaddexp_beside_zero_has_slope_a_half() -> None:
     assert slopes(lambda x: np.logaddexp(0, x), [0]) == [[0.5]]
     assert slopes(np.logaddexp, [0], [0]) == [[0.5], [0.5]]
+
+
+def test_the_table_has_every_op_that_states_a_convention() -> None:
+    table = gd.conventions()
+    assert [row.op for row in table] == [op.name for op in OPS.values() if op.convention]
+    assert len(table) >= 20
+
+
+def test_it_shows_itself_as_text_and_as_a_table() -> None:
+    text = str(gd.conventions())
+    lines = text.split("\n")
+    assert lines[0].split()[:2] == ["op", "formula"]
+    assert any(line.startswith("relu") and line.endswith("0 at 0") for line in lines)
+    markdown = gd.conventions()._repr_markdown_()
+    rows = markdown.split("\n")
+    assert len({row.replace("\\|", "").count("|") for row in rows}) == 1
