@@ -6,7 +6,7 @@ made in reverse mode; both are lowered to plain NumPy source, run, and drawn wit
 
 import lazy_loader
 
-from graphdiff import images, special
+from graphdiff import images, linalg, special
 from graphdiff.autodiff.counting import Blowup, blowup, count_paths
 from graphdiff.autodiff.elimination import Elimination, eliminate
 from graphdiff.autodiff.path_sum import path_sum
@@ -98,6 +98,7 @@ __all__ = [
     "jit",
     "jvp",
     "latex",
+    "linalg",
     "load",
     "nn",
     "op",

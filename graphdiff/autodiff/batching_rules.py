@@ -249,7 +249,8 @@ _SOFT = ("logsumexp", "softmax", "log_softmax")
 _ALONG = ("cumsum", "cumprod", "cummax", "cummin", "recurrence", "sort", "argsort", "argpartition")
 _MATRICES = (
     *("tril", "triu", "inv", "cofactor", "det", "logabsdet", "signdet"),
-    *("cholesky", "eigvalsh", "eigenvectors"),
+    *("cholesky", "eigvalsh", "eigenvectors", "svdvals", "svd_left", "svd_right"),
+    *("matrix_rank", "qr_q", "qr_r", "pinv", "expm"),
 )
 _POOLS = (
     *("sum_pool2d", "sum_pool2d_input"),

@@ -1,9 +1,8 @@
-"""NumPy's products, and functions of np.linalg, that are made of others."""
+"""NumPy's products that are made of others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph.numpy_elementwise import is_tensor
-from graphdiff.ops.spec import normal_axes, normal_axis, product
+from graphdiff.ops.spec import normal_axis, product
 
 
 def _apply(op: str, *operands: Any, **params: Any) -> Any:
@@ -187,78 +186,6 @@ def triu(m: Any, k: int = 0) -> Any:
     return _apply("triu", m, k=k)
 
 
-# -- np.linalg -------------------------------------------------------------------------------------
-
-
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """np.linalg.norm; its slope is 0 at 0."""
-    axes = normal_axes(axis, x.ndim)
-    if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        return _apply("norm", x, axis=axis, keepdims=keepdims)
-    size = np.abs(x)
-    if len(axes) == 1:
-        if ord in (np.inf, -np.inf):
-            return (np.max if ord > 0 else np.min)(size, axis=axis, keepdims=keepdims)
-        if ord in (0, 1):
-            terms = size if ord == 1 else (x != 0).astype(x.dtype)
-            return np.sum(terms, axis=axis, keepdims=keepdims)
-        return np.sum(size**ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
-    rows = ord in (np.inf, -np.inf)
-    if len(axes) == 2 and axis is None and ord in (1, -1, np.inf, -np.inf):
-        sums = np.sum(size, axis=1 if rows else 0)
-        return (np.max if ord > 0 else np.min)(sums, keepdims=keepdims)
-    raise GraphError(f"np.linalg.norm with ord={ord!r}", hint="ord None, 'fro', 1, 2 or np.inf")
-
-
-def _linear(op: str) -> Callable[..., Any]:
-    def function(a: Any) -> Any:
-        return _apply(op, a)
-
-    function.__name__ = op
-    return function
-
-
-_PAIRS: Mapping[str, Any] = {
-    "slogdet": type(np.linalg.slogdet(np.eye(1))),
-    "eigh": type(np.linalg.eigh(np.eye(1))),
-}
-
-
-def slogdet(a: Any) -> Any:
-    """np.linalg.slogdet."""
-    return _PAIRS["slogdet"](_apply("signdet", a), _apply("logabsdet", a))
-
-
-def eigh(a: Any, UPLO: str = "L") -> Any:
-    """np.linalg.eigh of matrices that are symmetric."""
-    a = a if UPLO.upper() == "L" else np.matrix_transpose(a)
-    return _PAIRS["eigh"](_apply("eigvalsh", a), _apply("eigenvectors", a))
-
-
-def solve(a: Any, b: Any) -> Any:
-    """np.linalg.solve."""
-    return _apply("solve", a, b)
-
-
-def matrix_power(a: Any, n: int) -> Any:
-    """np.linalg.matrix_power."""
-    if n == 0:
-        return np.zeros_like(a) + np.eye(a.shape[-1])
-    base, found = (a if n > 0 else _apply("inv", a)), None
-    n = abs(n)
-    while n:
-        if n & 1:
-            found = base if found is None else found @ base
-        n >>= 1
-        base = base @ base if n else base
-    return found
-
-
-def multi_dot(arrays: Any) -> Any:
-    """np.linalg.multi_dot, from the left to the right."""
-    return reduce(lambda a, b: a @ b, arrays)
-
-
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType({np.vecdot: vecdot})
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
@@ -276,15 +203,5 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.diag: diag,
         np.tril: tril,
         np.triu: triu,
-        np.linalg.norm: norm,
-        np.linalg.inv: _linear("inv"),
-        np.linalg.det: _linear("det"),
-        np.linalg.cholesky: _linear("cholesky"),
-        np.linalg.eigvalsh: _linear("eigvalsh"),
-        np.linalg.slogdet: slogdet,
-        np.linalg.eigh: eigh,
-        np.linalg.solve: solve,
-        np.linalg.matrix_power: matrix_power,
-        np.linalg.multi_dot: multi_dot,
     }
 )

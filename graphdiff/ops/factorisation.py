@@ -17,7 +17,14 @@ from graphdiff.ops.spec import Dimension, Spec, broadcast, promote, shape_text
 _SYMMETRIC = "the matrix is taken as symmetric, and so is its derivative"
 
 
-def _matrix(x: Spec, square: bool = True) -> Spec:
+def matrix(x: Spec, square: bool = True) -> Spec:
+    """The shape rule of an op that gives a matrix of the same shape.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If it is none, none that is square, or none of floats.
+    """
     if not x.is_float:
         raise DTypeError("floats are needed", got=str(x.dtype), hint="use astype(np.float64)")
     if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
@@ -26,18 +33,18 @@ def _matrix(x: Spec, square: bool = True) -> Spec:
 
 
 def _scalar(x: Spec) -> Spec:
-    return Spec(_matrix(x).shape[:-2], x.dtype)
+    return Spec(matrix(x).shape[:-2], x.dtype)
 
 
 def _vector(x: Spec) -> Spec:
-    return Spec(_matrix(x).shape[:-1], x.dtype)
+    return Spec(matrix(x).shape[:-1], x.dtype)
 
 
 def _cube(out: Spec, x: Spec, *others: Spec) -> Dimension:
     return 2 * x.size * x.shape[-1]
 
 
-def _declared(
+def declared(
     name: str,
     infer: Callable[..., Spec],
     vjp: Callable[..., Any] | None,
@@ -45,6 +52,7 @@ def _declared(
     convention: str | None = None,
     kernel: Callable[..., Any] | None = None,
 ) -> Op:
+    """An op of matrices that costs as much as products of them."""
     return Op(
         name,
         infer,
@@ -58,7 +66,8 @@ def _declared(
     )
 
 
-def _field(function: str, field: str) -> Form:
+def field(function: str, field: str) -> Form:
+    """One part of what a function of np.linalg returns."""
     return lambda site: Written(f"np.linalg.{function}({site.operands[0].text}).{field}")
 
 
@@ -99,7 +108,7 @@ def _eigvalsh_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 def _infer_solve(a: Spec, b: Spec) -> Spec:
-    _matrix(a)
+    matrix(a)
     dtype = promote(a.dtype, b.dtype)
     if b.ndim == 0 or b.shape[-1 if b.ndim == 1 else -2] != a.shape[-1]:
         raise ShapeError(
@@ -124,23 +133,23 @@ def _solve_side(g: Any, y: Any, a: Any, b: Any) -> Any:
     return solve(a.mT, g)
 
 
-inv = _declared("inv", _matrix, _inv_vjp, call("np.linalg.inv"))
-cofactor = _declared("cofactor", _matrix, _cofactor_vjp, call("cofactor"), kernel=kernels.cofactor)
-det = _declared("det", _scalar, lambda g, y, x: _each(g) * cofactor(x), call("np.linalg.det"))
-logabsdet = _declared(
+inv = declared("inv", matrix, _inv_vjp, call("np.linalg.inv"))
+cofactor = declared("cofactor", matrix, _cofactor_vjp, call("cofactor"), kernel=kernels.cofactor)
+det = declared("det", _scalar, lambda g, y, x: _each(g) * cofactor(x), call("np.linalg.det"))
+logabsdet = declared(
     "logabsdet",
     _scalar,
     lambda g, y, x: _each(g) * inv(x).mT,
-    _field("slogdet", "logabsdet"),
+    field("slogdet", "logabsdet"),
 )
-signdet = _declared("signdet", _scalar, None, _field("slogdet", "sign"))
-cholesky = _declared("cholesky", _matrix, _cholesky_vjp, call("np.linalg.cholesky"), _SYMMETRIC)
-eigvalsh = _declared("eigvalsh", _vector, _eigvalsh_vjp, call("np.linalg.eigvalsh"), _SYMMETRIC)
-eigenvectors = _declared(
+signdet = declared("signdet", _scalar, None, field("slogdet", "sign"))
+cholesky = declared("cholesky", matrix, _cholesky_vjp, call("np.linalg.cholesky"), _SYMMETRIC)
+eigvalsh = declared("eigvalsh", _vector, _eigvalsh_vjp, call("np.linalg.eigvalsh"), _SYMMETRIC)
+eigenvectors = declared(
     "eigenvectors",
-    _matrix,
+    matrix,
     _eigenvectors_vjp,
-    _field("eigh", "eigenvectors"),
+    field("eigh", "eigenvectors"),
     f"{_SYMMETRIC}; equal eigenvalues do not mix",
 )
 solve = Op(

@@ -188,3 +188,31 @@ def cofactor(x):
     others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :])
     sign = np.linalg.det(u) * np.linalg.det(v)
     return sign[..., None, None] * ((u * np.prod(others, axis=-1)[..., None, :]) @ v)
+
+
+def expm(x, *along):
+    """Return the exponential of square matrices, by Padé's approximation (N. Higham, 2005).
+
+    With directions it is the derivative along them: a block of a larger one (C. Van Loan, 1978).
+    """
+    n = x.shape[-1]
+    for v in along:
+        v = np.kron(np.eye(x.shape[-1] // n, dtype=v.dtype), v)
+        x = np.block([[x, v], [np.zeros_like(x), x]])
+    size = np.max(np.sum(np.abs(x), axis=-2), initial=0.0)
+    halvings = max(0, int(np.frexp(size / 5.4)[1])) if np.isfinite(size) else 0
+    a = x / 2**halvings
+    a2 = a @ a
+    a4 = a2 @ a2
+    a6 = a4 @ a2
+    one = np.eye(x.shape[-1], dtype=x.dtype)
+    odd = a6 @ (a6 + 16380.0 * a4 + 40840800.0 * a2)
+    odd = odd + 33522128640.0 * a6 + 10559470521600.0 * a4 + 1187353796428800.0 * a2
+    odd = a @ (odd + 32382376266240000.0 * one)
+    even = a6 @ (182.0 * a6 + 960960.0 * a4 + 1323241920.0 * a2)
+    even = even + 670442572800.0 * a6 + 129060195264000.0 * a4 + 7771770303897600.0 * a2
+    even = even + 64764752532480000.0 * one
+    y = np.linalg.solve(even - odd, even + odd)
+    for _ in range(halvings):
+        y = y @ y
+    return y[..., :n, -n:]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import jax.scipy.linalg
 import numpy as np
 
 from tests.ops.table import REAL, Operand, Row
@@ -109,4 +111,37 @@ FACTORISATION = (
         (REGULAR, REAL),
     ),
 )
-ROWS = (*PRODUCTS, *FACTORISATION)
+
+
+def _expm(x: Any, *along: Any) -> Any:
+    """The exponential, or its derivative along one or two directions."""
+    if not along:
+        return jax.scipy.linalg.expm(x)
+    return jax.jvp(lambda x: _expm(x, *along[1:]), (x,), (along[0],))[1]
+
+
+_ANY = [(((3, 3),), {}), (((4, 2),), {}), (((2, 3),), {}), (((2, 3, 2),), {})]
+_TALL = [_ANY[0], _ANY[1], _ANY[3]]
+_SMALL = Operand(-0.5, 0.5)
+
+DECOMPOSITION = (
+    Row("svdvals", lambda x: jnp.linalg.svd(x, compute_uv=False), _ANY, (REGULAR,)),
+    Row("svd_left", lambda x: jnp.linalg.svd(x, full_matrices=False)[0], _ANY, (REGULAR,)),
+    Row("svd_right", lambda x: jnp.linalg.svd(x, full_matrices=False)[2], _ANY, (REGULAR,)),
+    Row("matrix_rank", lambda x: jnp.linalg.matrix_rank(x).astype(int), _ANY[:2], (REGULAR,)),
+    Row("qr_q", lambda x: jnp.linalg.qr(x)[0], _TALL, (REGULAR,)),
+    Row("qr_r", lambda x: jnp.linalg.qr(x)[1], _TALL, (REGULAR,)),
+    Row("pinv", jnp.linalg.pinv, _ANY, (REGULAR,)),
+    Row(
+        "expm",
+        _expm,
+        [
+            (((3, 3),), {}),
+            (((2, 2, 2),), {}),
+            (((2, 2), (2, 2)), {}),
+            (((2, 2), (2, 2), (2, 2)), {}),
+        ],
+        (_SMALL, REAL),
+    ),
+)
+ROWS = (*PRODUCTS, *FACTORISATION, *DECOMPOSITION)

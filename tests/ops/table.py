@@ -53,7 +53,7 @@ class Row:
         shapes, _ = self.cases[case]
         rng = np.random.default_rng(case + 100 * example)
         many = [*self.operands, *self.operands[-1:] * (len(shapes) - len(self.operands))]
-        return [operand.draw(rng, shape) for operand, shape in zip(many, shapes, strict=True)]
+        return [operand.draw(rng, shape) for operand, shape in zip(many, shapes, strict=False)]
 
 
 def as_dtype(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:

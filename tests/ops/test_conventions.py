@@ -79,6 +79,9 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
         (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),
         (lambda x: np.max(x, axis=0), ([[1, 5], [1, 2]],), [[[0.5, 1], [0.5, 0]]]),
     ],
+    "svd_left": [(OPS["svd_left"], ([[2, 0], [0, 2]],), [[[0, 0], [0, 0]]])],
+    "svd_right": [(OPS["svd_right"], ([[2, 0], [0, 2]],), [[[0, 0], [0, 0]]])],
+    "pinv": [(OPS["pinv"], ([[2, 0], [0, 0]],), [[[-0.25, 0.25], [0.25, 0]]])],
     "put_at": [
         (
             lambda x: OPS["put_at"](x, x[:2] * 10, np.array([0, 0])),

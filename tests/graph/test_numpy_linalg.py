@@ -1,0 +1,92 @@
+"""np.linalg on tensors: what plain arrays give, and slopes; and SciPy's matrix exponential."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+import graphdiff as gd
+
+L = np.linalg
+rng = np.random.default_rng(11)
+TALL, WIDE, SQUARE = (rng.normal(size=shape) for shape in ((4, 3), (3, 4), (3, 3)))
+STACK, SIDE = rng.normal(size=(2, 3, 4)), rng.normal(size=4)
+TWO = np.stack([SIDE, SIDE**2], axis=1)
+
+
+def joined(parts: Any) -> Any:
+    return np.concatenate([np.ravel(part) for part in parts])
+
+
+CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "svd of columns": (lambda x: joined(L.svd(x, full_matrices=False)), TALL),
+    "svd of rows": (lambda x: joined(L.svd(x, full_matrices=False)), WIDE),
+    "svd of a square": (lambda x: joined(L.svd(x)), SQUARE),
+    "svd of a stack": (lambda x: joined(L.svd(x, full_matrices=False)), STACK),
+    "singular values": (lambda x: L.svd(x, compute_uv=False) + L.svdvals(x), TALL),
+    "qr of columns": (lambda x: joined(L.qr(x)), TALL),
+    "qr of rows": (lambda x: joined(L.qr(x)), WIDE),
+    "qr of a stack": (lambda x: joined(L.qr(x)), STACK),
+    "r": (lambda x: L.qr(x, mode="r"), TALL),
+    "pinv": (lambda x: L.pinv(x), WIDE),
+    "lstsq": (lambda x: joined(L.lstsq(x, SIDE)[:2]), TALL),
+    "lstsq of two": (lambda x: joined(L.lstsq(x, TWO)[:2]), TALL),
+    "lstsq without residuals": (lambda x: joined(L.lstsq(x, SIDE[:3])[:2]), WIDE),
+    "vector norms": (lambda x: L.vector_norm(x, axis=(0, 1), ord=3) + L.vector_norm(x), STACK),
+    "cond": (lambda x: L.cond(x) + L.cond(x, 1) + L.cond(x, -2) + L.matrix_rank(x), SQUARE),
+    "tensors": (lambda x: L.tensorinv(x.reshape(3, 1, 3)) + L.tensorsolve(x, SIDE[:3]), SQUARE),
+    "expm": (lambda x: gd.linalg.expm(x), SQUARE),
+    "expm of a stack": (lambda x: gd.linalg.expm(x @ x.mT), STACK),
+    "np.linalg's products": (
+        lambda x: L.matmul(x, x.T) * L.outer(L.vecdot(x, x), x[0]) + L.trace(x) + L.diagonal(x),
+        SQUARE,
+    ),
+} | {
+    f"norm {order}": (
+        lambda x, order=order: joined(
+            [L.norm(x[0], order), L.norm(x, order, axis=(2, 0), keepdims=True)]
+        ),
+        STACK,
+    )
+    for order in (1, -1, 2, -2, np.inf, -np.inf, "nuc", "fro", None)
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_as_with_plain_arrays(name: str) -> None:
+    f, x = CASES[name]
+    wanted = f(x)
+    np.testing.assert_allclose(gd.jit(f)(x), wanted, rtol=1e-11, atol=1e-12)
+    weights = np.linspace(1.0, 2.0, np.size(wanted)).reshape(np.shape(wanted))
+    slope = gd.grad(lambda x: np.sum(weights.astype(x.dtype) * f(x) ** 2))
+    assert gd.check_gradients(lambda x: np.sum(weights * f(x) ** 2), (x,))
+    assert gd.check_gradients(lambda x: np.sum(np.cos(x) * slope(x)), (x,))
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-8, 0.1, 1.0, 5.0, 30.0])
+def test_the_exponential_is_that_of_scipy(size: float) -> None:
+    x = size * SQUARE
+    np.testing.assert_allclose(gd.linalg.expm(x), scipy.linalg.expm(x), rtol=1e-11, atol=1e-15)
+    found = gd.jvp(gd.linalg.expm, (x,), (WIDE[:, :3],))[1]
+    wanted = scipy.linalg.expm_frechet(x, WIDE[:, :3], compute_expm=False)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: L.svd(x), "full_matrices=False"),
+        (lambda x: L.qr(x, mode="complete"), "'reduced' or 'r'"),
+        (lambda x: L.norm(x, "nuc", axis=0), "of vectors with ord='nuc'"),
+        (lambda x: L.norm(x, 3), "of matrices with ord=3"),
+        (lambda x: L.eig(x), "np.linalg.eig has no rule"),
+        (lambda x: gd.linalg.expm(x), "not a square matrix"),
+    ],
+)
+def test_what_has_no_rule_is_refused_by_name(call: Any, message: str) -> None:
+    with pytest.raises(gd.GraphdiffError, match=message):
+        call(gd.Graph().input("x", (4, 3)))
