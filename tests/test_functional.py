@@ -238,11 +238,21 @@ def test_what_a_jacobian_cannot_be_of_is_refused() -> None:
 
 
 def test_right_derivatives_pass_the_check() -> None:
-    found = gd.check_gradients(lambda x, p, n: several(np, x * n, p), (X, W, 2))
+    found = gd.check_gradients(lambda x, p, n: several(np, x * n, p), (X, W, 2), method="central")
+    assert found.method == "central"
     assert found.forward < 1e-7
     assert found.reverse < 1e-12
     assert str(found).startswith("in 3 directions")
     gd.check_gradients(lambda x: (x * x, x > 0), (3.0,))
+
+
+def test_the_complex_step_has_all_digits() -> None:
+    A = np.array([[0.3, -0.7], [0.2, 0.9]])
+    found = gd.check_gradients(lambda x: np.tanh(A @ x) / np.exp(x) ** 2, (np.array([0.4, 1.2]),))
+    assert found.method == "complex"
+    assert found.forward < 1e-14
+    with pytest.raises(gd.GradientError, match=r"no complex step through this op(.|\n)*central"):
+        gd.check_gradients(np.abs, (X,), method="complex")
 
 
 def test_wrong_derivatives_do_not() -> None:
@@ -253,6 +263,34 @@ def test_wrong_derivatives_do_not() -> None:
         gd.check_gradients(held, (X,))
     with pytest.raises(gd.GradientError, match="no argument is a float"):
         gd.check_gradients(lambda n: n, (3,))
+
+
+def net() -> tuple[gd.Graph, dict[str, Any]]:
+    g = gd.Graph("net")
+    x, w = g.input("x", ("t", 3)), g.parameter("w", value=[0.3, -0.2, 0.5])
+    g.output("J", np.mean(np.tanh(x @ w) ** 2))
+    return g, {"x": np.linspace(-1.0, 1.0, 12).reshape(4, 3)}
+
+
+def test_a_graph_and_its_gradient_graph_pass_the_check() -> None:
+    g, values = net()
+    assert gd.check_gradients(g, values).forward < 1e-13
+    G = gd.gradient(g, of="J", wrt=["x", "w"])
+    assert gd.check_gradients(G, values).reverse < 1e-13
+
+
+def test_a_wrong_gradient_graph_does_not() -> None:
+    g, values = net()
+    G = gd.gradient(g, of="J", wrt=["x", "w"])
+    doubled = gd.Graph.from_networkx(G.dag)
+    node = doubled.outputs_by_name["dJ/dw"]
+    doubled.dag.graph["outputs"]["dJ/dw"] = (2.0 * doubled[node]).name
+    with pytest.raises(gd.GradientError, match="derivatives of 'net' differ"):
+        gd.check_gradients(doubled, values)
+    with pytest.raises(gd.ArgumentError, match="given by name"):
+        gd.check_gradients(g, (1.0,))
+    with pytest.raises(gd.ArgumentError, match="no value for 'x'"):
+        gd.check_gradients(g, {})
 
 
 # -- caching ---------------------------------------------------------------------------------------
