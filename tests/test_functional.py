@@ -234,6 +234,31 @@ def test_what_a_jacobian_cannot_be_of_is_refused() -> None:
     assert aux.dtype == bool
 
 
+def test_axes_of_examples_may_be_nested_as_arguments_are() -> None:
+    def f(params: dict[str, Any], x: Any) -> dict[str, Any]:
+        return {"y": params["W"] @ x + params["b"][0], "b": params["b"][0] * 2.0, "x": [x, x]}
+
+    args = {"W": np.arange(24.0).reshape(2, 3, 4), "b": (np.ones(3),)}, np.arange(8.0).reshape(2, 4)
+    out = {"y": 1, "b": None, "x": 0}
+    ours = gd.vmap(f, in_axes=({"W": 0, "b": None}, 0), out_axes=out)(*args)
+    theirs = jax.vmap(f, in_axes=({"W": 0, "b": None}, 0), out_axes=out)(*args)
+    assert ours["b"].shape == (3,)
+    for name in out:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12)
+
+
+def test_axes_that_fit_nothing_are_refused() -> None:
+    x = {"a": np.ones((2, 3))}
+    with pytest.raises(gd.ArgumentError, match="in_axes is not nested as what it is for"):
+        gd.vmap(lambda x: x["a"], in_axes=({"b": 0},))(x)
+    with pytest.raises(gd.ArgumentError, match="in_axes is not nested as what it is for"):
+        gd.vmap(lambda x: x["a"], in_axes=({"a": 0.5},))(x)
+    with pytest.raises(gd.ArgumentError, match="out_axes is not nested"):
+        gd.vmap(lambda x: x["a"], out_axes=(0, 0, 0))(x)
+    with pytest.raises(gd.ArgumentError, match="differs by example"):
+        gd.vmap(lambda x: x["a"], out_axes=None)(x)
+
+
 # -- checks ----------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+import optree
 
 from graphdiff.autodiff.batching import batch
 from graphdiff.autodiff.reverse import pull_back
@@ -29,10 +30,10 @@ from graphdiff.graph.trace import argument_names, spec_of
 from graphdiff.ops.spec import Dimension, normal_axis, product
 
 Mode = Literal["auto", "forward", "reverse"]
-Axes = int | Sequence[int | None] | None
+Axes = Any  # an int, None, or a nest of them that a nested value begins with
 
 
-def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> Function:
+def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
     """A function of one example made a function of many at once, without a loop.
 
     Parameters
@@ -40,10 +41,12 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> Functio
     f
         A function of arrays; what it takes and returns may be nested.
     in_axes
-        The axis along which the examples lie: one for all arguments, or one for each; None for an
-        argument that is the same for all examples.
+        The axis along which the examples lie: one for all arguments, or a tuple with one for each;
+        None for an argument that is the same for all examples. For a nested argument it may be
+        nested likewise, as far down as axes differ: ``({"W": 0, "b": None}, 0)``.
     out_axes
-        The axis along which they lie in every result.
+        The axis along which they lie in the results, for a nested result nested likewise; None for
+        one that is the same for all examples, which is then returned once.
 
     Returns
     -------
@@ -53,7 +56,8 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> Functio
     Raises
     ------
     ArgumentError
-        At a call: if arguments differ in the number of examples, or there is no such axis.
+        At a call: if arguments differ in the number of examples, there is no such axis, or
+        axes are nested as nothing is; if a result of which one is wanted differs by example.
 
     Notes
     -----
@@ -135,7 +139,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Function:
 def _mapped(
     f: Callable[..., Any],
     in_axes: Axes,
-    out_axes: int,
+    out_axes: Axes,
     graph: Graph,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -143,14 +147,15 @@ def _mapped(
     many: list[tuple[Tensor, Tensor]] = []
     inner: list[Any] = []
     names = argument_names(f, args, {})
-    for argument, axis, stem in zip(args, _axes(in_axes, len(args)), names, strict=True):
+    for argument, axes, stem in zip(args, _each(in_axes, len(args)), names, strict=True):
         leaves, structure = flatten(argument)
-        if axis is not None:
-            paths = leaf_names(structure, stem)
-            leaves = [
-                _example(graph, leaf, axis, name, many)
-                for leaf, name in zip(leaves, paths, strict=True)
-            ]
+        each = zip(
+            leaves, _axes(axes, argument, "in_axes"), leaf_names(structure, stem), strict=True
+        )
+        leaves = [
+            leaf if axis is None else _example(graph, leaf, axis, name, many)
+            for leaf, axis, name in each
+        ]
         inner.append(unflatten(structure, leaves))
     if not many:
         raise ArgumentError(
@@ -158,28 +163,63 @@ def _mapped(
         )
     length = many[0][1].shape[0]
     try:
-        leaves, structure = flatten(f(*inner, **kwargs))
+        result = f(*inner, **kwargs)
+        leaves, structure = flatten(result)
         outputs = [leaf if isinstance(leaf, Tensor) else graph.constant(leaf) for leaf in leaves]
         found = batch(outputs, many, length)
+        axes = _axes(out_axes, result, "out_axes")
         spread = [
-            numpy_api.broadcast_to(one, (length, *one.shape)) if all_ is None else all_
-            for one, all_ in zip(outputs, found, strict=True)
+            _spread(one, all_, axis, length)
+            for one, all_, axis in zip(outputs, found, axes, strict=True)
         ]
     finally:
         graph.dag.remove_nodes_from(users_of(graph.dag, [one.name for one, _ in many]))
-    return unflatten(structure, [numpy_api.moveaxis(value, 0, out_axes) for value in spread])
+    return unflatten(structure, spread)
 
 
-def _axes(in_axes: Axes, count: int) -> Sequence[int | None]:
-    """The axis of each argument."""
+def _spread(one: Tensor, all_: Tensor | None, axis: int | None, length: Dimension) -> Tensor:
+    """A result for all examples, which lie along the axis; one result where that is None."""
+    if axis is None:
+        if all_ is not None:
+            raise ArgumentError(
+                "a result of which one is wanted differs by example", origin=here(),
+                got="None in out_axes", hint="give it an axis",
+            )  # fmt: skip
+        return one
+    if all_ is None:
+        all_ = numpy_api.broadcast_to(one, (length, *one.shape))
+    return numpy_api.moveaxis(all_, 0, axis)
+
+
+def _each(in_axes: Axes, count: int) -> Sequence[Axes]:
+    """The axes of each argument."""
     if in_axes is None or isinstance(in_axes, int):
         return [in_axes] * count
-    if len(in_axes) != count or not all(a is None or isinstance(a, int) for a in in_axes):
+    if not isinstance(in_axes, (tuple, list)) or len(in_axes) != count:
         raise ArgumentError(
             "in_axes does not fit the arguments", origin=here(),
             expected=f"an int or None for each of {count}", got=repr(in_axes),
         )  # fmt: skip
     return in_axes
+
+
+def _axes(axes: Axes, value: Any, what: str) -> list[int | None]:
+    """The axis of each leaf of a nested value, of which the nested axes are a beginning."""
+    try:
+        found = optree.broadcast_prefix(axes, value, none_is_leaf=True)
+    except ValueError:
+        found = [axes]
+    if not all(axis is None or type(axis) is int for axis in found):
+        raise ArgumentError(
+            f"{what} is not nested as what it is for", origin=here(),
+            expected="an int or None, or a nest of them", got=repr(axes),
+        )  # fmt: skip
+    parts = optree.tree_leaves(value, none_is_leaf=True)
+    return [
+        axis
+        for part, axis in zip(parts, found, strict=True)
+        for _ in range(0 if part is None else len(flatten(part)[0]))
+    ]
 
 
 def _example(

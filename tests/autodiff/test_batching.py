@@ -117,7 +117,7 @@ def test_what_is_the_same_for_all_is_computed_once() -> None:
         (1, (np.ones(2), np.ones(2)), "'a' has no axis 1"),
         (None, (1.0, 2.0), "no argument has an axis"),
         ((0,), (np.ones(2), np.ones(2)), "in_axes does not fit"),
-        ((0, "x"), (np.ones(2), np.ones(2)), "in_axes does not fit"),
+        ((0, "x"), (np.ones(2), np.ones(2)), "in_axes is not nested"),
     ],
 )
 def test_examples_that_do_not_fit_are_refused(in_axes: Any, args: Any, message: str) -> None:
