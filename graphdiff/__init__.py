@@ -28,6 +28,7 @@ from graphdiff.errors import (
 from graphdiff.functional import (
     GradientCheck,
     check_gradients,
+    checkpoint,
     grad,
     hessian,
     hvp,
@@ -83,6 +84,7 @@ __all__ = [
     "Tradeoff",
     "blowup",
     "check_gradients",
+    "checkpoint",
     "compile",
     "conventions",
     "count_paths",

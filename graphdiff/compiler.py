@@ -17,7 +17,7 @@ from graphdiff.graph.files import digest
 from graphdiff.graph.tensor import Tensor
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
-from graphdiff.planning.cost import in_own_nodes, weigh
+from graphdiff.planning.cost import in_own_nodes, marked_steps, weigh
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.tradeoff import Tradeoff
@@ -127,7 +127,8 @@ def compile(
     plan
         What to store and what to compute again: the result of `graphdiff.plan` for this graph. The
         code follows its steps exactly, with a line for each computation and ``del`` for each value
-        that is freed.
+        that is freed. Without one, what is marked with `Tensor.recompute` or `checkpoint` is
+        computed again just before the gradient pass uses it.
 
     Returns
     -------
@@ -165,7 +166,7 @@ def compile(
     with collection_paused():
         if plan is None:
             written = rewritten(graph, rewrites)
-            generated = module(written, graph, VERSION)
+            generated = module(written, graph, VERSION, marked_steps(written))
         else:
             written = _planned(graph, plan)
             generated = module(written, graph, VERSION, plan.steps)  # type: ignore[arg-type]  # its nodes are names

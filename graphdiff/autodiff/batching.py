@@ -13,7 +13,7 @@ from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.spec import Dimension
 
-_MARKS = ("phase", "scope", "origin", "seed", "via", "local")
+_MARKS = ("phase", "scope", "origin", "seed", "via", "local", "policy")
 
 
 def batch(

@@ -3,15 +3,15 @@
 A node's key is its name. Its attributes are ``op``, ``spec``, ``params``, ``phase``, ``scope``,
 ``origin``, ``named`` (whether the user chose the name) and ``declared`` (a number that grows with
 each declaration); where known also ``local`` (the variable of the user's line), for parameters
-``role`` (such as "weight" or "bias"), and for nodes of a gradient ``of``, ``seed`` and ``via`` (see
-`graphdiff.gradient`). An edge's key is the operand's
-position. The graph's own attributes are ``name``, ``outputs``, ``derivatives``, ``sweeps`` and
-``ops`` (those that the user declared).
+``role`` (such as "weight" or "bias"), where the user said so ``policy`` (``"keep"`` or
+``"recompute"``), and for nodes of a gradient ``of``, ``seed`` and ``via`` (see
+`graphdiff.gradient`). An edge's key is the operand's position. The graph's own attributes are
+``name``, ``outputs``, ``derivatives``, ``sweeps`` and ``ops`` (those that the user declared).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +41,7 @@ class Setting:
 
     scope: str = ""
     marks: Mapping[str, Any] | None = None
+    recompute: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +234,31 @@ class Graph:
     def marking(self, **marks: Any) -> Iterator[None]:
         """Nodes added within carry these attributes (``phase``, ``origin``, ``of``, …)."""
         before = self._setting
-        self._setting = Setting(marks.pop("scope", before.scope), marks)
+        self._setting = Setting(marks.pop("scope", before.scope), marks, before.recompute)
         try:
             yield
+        finally:
+            self._setting = before
+
+    @contextmanager
+    def recomputing(self) -> Iterator[Callable[[Tensor], None]]:
+        """Values computed within are marked as `Tensor.recompute` does, but for results.
+
+        What it gives is called with each result: the mark is taken off it, and off the array that
+        it is a view of.
+        """
+        before, start = self._setting, self._declared
+        self._setting = replace(before, recompute=True)
+
+        def unmark(result: Tensor) -> None:
+            node: str | None = result.name
+            while node is not None and self.dag._node[node]["declared"] >= start:
+                if not before.recompute:
+                    self.dag._node[node].pop("policy", None)
+                node = self.operands(node)[0] if self.op(node).view else None
+
+        try:
+            yield unmark
         finally:
             self._setting = before
 
@@ -469,6 +492,8 @@ class Graph:
             "declared": self._declared,
         }
         self._declared += 1
+        if self._setting.recompute and op not in SOURCES:
+            attributes["policy"] = "recompute"
         if marks is not None:
             attributes.update(marks)
         else:

@@ -161,6 +161,8 @@ def digest(graph: Graph) -> str:
         node = _declaration_to_json(
             graph, name, attributes["op"], attributes["spec"], attributes["params"]
         )
+        if "policy" in attributes:
+            node["policy"] = attributes["policy"]
         hashed.update(json.dumps(node).encode())
     return hashed.hexdigest()[:8]
 

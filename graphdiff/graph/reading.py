@@ -29,6 +29,7 @@ MARKS: Mapping[str, type | tuple[type, ...]] = {
     "declared": int,
     "local": str,
     "role": str,
+    "policy": str,
     "of": tuple,
     "seed": str,
     "via": str,
@@ -280,6 +281,11 @@ def _check_marks(name: str, attributes: Mapping[str, Any]) -> None:
                 f"the attribute {key!r} is graphdiff's own, and has another meaning",
                 node=name, got=repr(attributes[key]), hint="choose another name for yours",
             )  # fmt: skip
+    if attributes.get("policy", "keep") not in ("keep", "recompute"):
+        raise GraphError(
+            "the node has an unknown policy", node=name,
+            expected="'keep' or 'recompute'", got=repr(attributes["policy"]),
+        )  # fmt: skip
 
 
 def _params(op: Op, attributes: Mapping[str, Any]) -> dict[str, Any]:

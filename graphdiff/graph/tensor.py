@@ -146,6 +146,52 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
             self.graph._mention_instead(node, full)
         return self
 
+    def keep(self) -> Tensor:
+        """Mark the value to be held from when it is computed to the end; returns itself.
+
+        Every plan honours the mark: the value is never freed, nor computed a second time.
+
+        Examples
+        --------
+        >>> import numpy as np, graphdiff as gd
+        >>> g = gd.Graph()
+        >>> h = np.tanh(g.input("x", ("t",))).keep()
+        """
+        self.graph.dag._node[self.name]["policy"] = "keep"
+        return self
+
+    def recompute(self) -> Tensor:
+        """Mark the value to be computed again for the gradient; returns itself.
+
+        What the forward pass computed is freed after its last use there, and the gradient pass
+        computes a value of its own, from marked operands that are computed again too. Every plan
+        honours the mark, and so does `graphdiff.compile` without one. Outputs are held in any
+        case.
+
+        Raises
+        ------
+        GraphError
+            If it is an input, a parameter or a constant, which are never computed.
+
+        Examples
+        --------
+        >>> import numpy as np, graphdiff as gd
+        >>> g = gd.Graph()
+        >>> w = g.parameter("w", (8,))
+        >>> h = np.tanh(w).named("h").recompute()
+        >>> J = g.output("J", np.sum(np.exp(h)))
+        >>> "recomputed" in gd.compile(gd.gradient(g, of="J")).source
+        True
+        """
+        if not self.operands:
+            raise GraphError(
+                "it is never computed, so it cannot be computed again",
+                node=self.name, op=self.op, origin=self.origin,
+                hint="mark what is computed from it",
+            )  # fmt: skip
+        self.graph.dag._node[self.name]["policy"] = "recompute"
+        return self
+
     def __repr__(self) -> str:
         return f"<Tensor {self.name!r}: {self.op}, {self.spec!r}>"
 

@@ -151,7 +151,7 @@ def inlined(trace: Trace, graph: Graph, leaves: Sequence[Any]) -> Any:
     return unflatten(trace.structure, [found[outputs[name]].copy() for name in trace.outputs])
 
 
-_MARKS = ("phase", "scope", "origin", "local", "seed", "via")
+_MARKS = ("phase", "scope", "origin", "local", "policy", "seed", "via")
 
 
 def pair(result: Any, name: str) -> tuple[Any, Any]:

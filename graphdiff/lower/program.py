@@ -110,7 +110,7 @@ class Program:
 
     ``arguments`` are the inputs and parameters, ``arrays`` the constants that are no numbers.
     ``steps`` says what is computed and freed, and when. ``dimensions`` gives the variable of each
-    named dimension.
+    named dimension. ``results`` is the text for each output, and ``reads`` the values in it.
     """
 
     graph: Graph
@@ -122,6 +122,7 @@ class Program:
     holder: Mapping[str, str]
     dimensions: Mapping[str, str]
     results: Mapping[str, Written]
+    reads: Mapping[str, tuple[str, ...]]
 
 
 def program(
@@ -215,6 +216,7 @@ class _Writer:
             _holders(values),
             dict(self.names.dimensions),
             results,
+            {name: self._read(node) for name, node in self.graph.outputs_by_name.items()},
         )
 
     def _give(self, pieces: Iterable[_Piece]) -> None:
@@ -296,6 +298,13 @@ class _Writer:
             handed.add(owner.node)
             results[name] = text
         return results
+
+    def _read(self, node: str) -> tuple[str, ...]:
+        """The values that what is handed out for an output is written with."""
+        piece = self.pieces[node]
+        if piece.given:
+            return ()
+        return tuple(piece.reads) if piece.code is None else (node,)
 
     def _owner(self, piece: _Piece) -> _Piece:
         """The value whose memory a view shows, itself for what is none."""

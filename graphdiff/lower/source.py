@@ -134,7 +134,7 @@ class _Source:
     def _equations(self) -> list[str]:
         """The network in formulas over the names that the user gave."""
         values = self.program.values
-        needed = self._needed(self.graph.outputs_by_name[name] for name in self.values)
+        needed = self._needed()
         forward = [v for v in values.values() if v.node in needed and v.phase == "forward"]
         if len(forward) > 4 * _MOST_EQUATIONS:
             return []
@@ -187,10 +187,10 @@ class _Source:
 
     # -- functions ---------------------------------------------------------------------------
 
-    def _needed(self, outputs: Iterable[str]) -> set[str]:
-        """The values that the given outputs are computed from."""
+    def _needed(self) -> set[str]:
+        """The values that the outputs which are no derivatives are computed from."""
         values = self.program.values
-        stack = list(outputs)
+        stack = [node for name in self.values for node in self.program.reads[name]]
         needed: set[str] = set()
         while stack:
             node = stack.pop()
@@ -201,7 +201,7 @@ class _Source:
 
     def _forward(self) -> list[str]:
         outputs = [self.graph.outputs_by_name[name] for name in self.values]
-        needed = self._needed(outputs)
+        needed = self._needed()
         steps = [step for step in self.program.steps if step[1] in needed]
         if self.gradients:  # the plan, if there is one, is for the whole
             steps = [("compute", node) for node in self.program.values if node in needed]

@@ -20,8 +20,9 @@ import numpy as np
 from graphdiff.errors import PlanError, near
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.ops.spec import Spec, dimension_names, evaluate_dimension
+from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
-from graphdiff.planning.schedule import Plan, make_plan
+from graphdiff.planning.schedule import Action, Plan, make_plan, with_frees
 
 _BUFFER = 8192  # elements of an operand that NumPy converts or broadcasts at a time
 _COPIED_BY_RESHAPE = frozenset({"transpose", "slice", "broadcast_to"})
@@ -66,37 +67,82 @@ def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
     >>> x = g.input("x", ("t", 3))
     >>> y = g.output("y", np.tanh(x.T @ x))
     >>> weigh(g, {"t": 10}).nodes["y"]
-    {'size': 72, 'cost': 9, 'phase': 'forward'}
+    {'phase': 'forward', 'size': 72, 'cost': 9}
     """
     known = _checked_sizes(graph, sizes or {})
-    result = nx.DiGraph()
+    values = owners(graph)
+    for node, weights in values.dag.nodes.items():
+        out, operands = graph.spec(node), graph.operands(node)
+        work = graph.op(node).work(out, *(graph.spec(operand) for operand in operands))
+        weights["size"] = _bytes(out, known)
+        weights["cost"] = evaluate_dimension(work, known)
+    result = nx.DiGraph(**values.dag.graph)
+    for node, weights in values.dag.nodes.items():
+        arrays = [operand for operand in graph.operands(node) if operand not in values.numbers]
+        scratch = _scratch(graph, node, arrays, known)
+        if scratch > weights["size"] // 20:
+            result.add_node(Scratch(node), **{**weights, "size": scratch, "cost": 0})
+            result.add_edge(Scratch(node), node)
+        result.add_node(node, **weights)
+        result.add_edges_from((base, node) for base in values.dag.pred[node])
+    return result
+
+
+class Owners(NamedTuple):
+    """The values that own memory, and the nodes that are written into the code as numbers."""
+
+    dag: nx.DiGraph
+    numbers: set[str]
+
+
+def owners(graph: Graph) -> Owners:
+    """The values of a graph that own memory, an edge from each to those computed from it.
+
+    In topological order, with each node's ``phase`` and ``policy``, and the graph attribute
+    ``outputs``. Linear in nodes and edges.
+    """
+    dag = nx.DiGraph()
     bases: dict[str, tuple[str, ...]] = {}
     numbers: set[str] = set()
     for node in graph.order():
-        operands = graph.operands(node)
+        operands, attributes = graph.operands(node), graph.dag.nodes[node]
         behind = tuple(dict.fromkeys(base for operand in operands for base in bases[operand]))
         if _is_number(graph, node, operands, numbers):
             numbers.add(node)
             bases[node] = ()
-        elif graph.dag.nodes[node]["op"] in SOURCES:
+        elif attributes["op"] in SOURCES:
             bases[node] = ()
-        elif not _owns_memory(graph, node, operands):
-            bases[node] = behind
-        else:
+        elif _owns_memory(graph, node, operands):
             bases[node] = (node,)
-            out = graph.spec(node)
-            work = graph.op(node).work(out, *(graph.spec(operand) for operand in operands))
-            phase = graph.dag.nodes[node]["phase"]
-            size = _bytes(out, known)
-            scratch = _scratch(graph, node, [n for n in operands if n not in numbers], known)
-            if scratch > size // 20:
-                result.add_node(Scratch(node), size=scratch, cost=0, phase=phase)
-                result.add_edge(Scratch(node), node)
-            result.add_node(node, size=size, cost=evaluate_dimension(work, known), phase=phase)
-            result.add_edges_from((base, node) for base in behind)
+            dag.add_node(node, phase=attributes["phase"])
+            dag.add_edges_from((base, node) for base in behind)
+        else:
+            bases[node] = behind
+        policy = attributes.get("policy")
+        if policy is not None and (policy == "keep" or bases[node] == (node,)):
+            dag.add_nodes_from(bases[node], policy=policy)  # what is shown by a view is kept
     outputs = [base for node in graph.outputs_by_name.values() for base in bases[node]]
-    result.graph["outputs"] = list(dict.fromkeys(outputs))
-    return result
+    dag.graph["outputs"] = list(dict.fromkeys(outputs))
+    return Owners(dag, numbers)
+
+
+def marked_steps(graph: Graph) -> tuple[tuple[Action, str], ...] | None:
+    """A schedule that honours what is marked to be computed again, whatever the sizes are.
+
+    Forward values are computed in their order, and marked ones again just before their first use
+    in the gradient pass. Every value is freed after its last use. None if nothing is marked.
+    """
+    if not any(policy == "recompute" for _, policy in graph.dag.nodes(data="policy")):
+        return None
+    dag = owners(graph).dag
+    nx.set_node_attributes(dag, 1, "size")
+    nx.set_node_attributes(dag, 1, "cost")
+    problem = marked(dag, dag.graph["outputs"])
+    if len(problem.problem) == len(problem.own):
+        return None
+    sequence = problem.sequence(range(len(problem.problem)))
+    names = problem.own.names
+    return tuple((act, str(names[node])) for act, node in with_frees(problem.own, sequence))
 
 
 def _is_number(graph: Graph, node: str, operands: list[str], numbers: set[str]) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 
 import networkx as nx
 
 from graphdiff.errors import PlanError
 from graphdiff.planning.bounds import least_cost
+from graphdiff.planning.marks import marked
 from graphdiff.planning.optimal import auto, optimal
-from graphdiff.planning.problem import problem_from_dag
-from graphdiff.planning.schedule import Plan, make_plan
+from graphdiff.planning.schedule import Plan
 from graphdiff.planning.strategies import (
     Answer,
     Progress,
@@ -50,7 +51,9 @@ def plan(
     dag
         A networkx graph whose nodes carry ``size`` (bytes) and ``cost`` (any unit). Nodes with a
         true ``resident`` are in memory throughout, uncounted; ``phase="gradient"`` on the nodes of
-        a gradient pass is a hint that may be left out.
+        a gradient pass is a hint that may be left out. Those with ``policy="keep"`` are held from
+        when they are computed to the end; those with ``policy="recompute"`` are computed again for
+        the gradient pass.
     strategy
         - ``"store"``: compute everything once, in the order of least peak that is found.
         - ``"recompute"``: compute forward values whenever they are wanted, and keep none.
@@ -106,20 +109,29 @@ def plan(
             f"there is no strategy {strategy!r}", expected="one of " + ", ".join(STRATEGIES)
         )
     limit = _checked_limit(memory_limit)
-    problem = problem_from_dag(dag, outputs, resident)
+    problem = marked(dag, outputs, resident)
     started = time.monotonic()
-    request = Request(problem, limit, started, started + time_limit, progress)
+    request = Request(problem.problem, limit, started, started + time_limit, progress)
     answer = STRATEGIES[strategy](request)
     if answer.sequence is None:
+        if problem.kept:  # the lowest schedule may compute them again
+            answer = replace(answer, lowest=math.inf)
         raise _refusal(request, strategy, answer)
     bound = answer.cost_bound
-    return make_plan(
-        problem,
+    found = problem.plan(
         answer.sequence,
-        lower_bound=least_cost(problem, limit) if bound is None else bound,
+        lower_bound=least_cost(problem.problem, limit) if bound is None else bound,
         strategy=strategy,
         proof=answer.proof,
+        limit=limit,
     )
+    if found.peak_bytes > limit:
+        raise PlanError(
+            f"no {strategy!r} schedule that holds what is to be kept was found within {limit:,} "
+            "bytes",
+            got=f"{found.peak_bytes:,} bytes", hint="raise the limit, or mark less with keep()",
+        )  # fmt: skip
+    return found
 
 
 def _checked_limit(memory_limit: float | None) -> float:

@@ -84,6 +84,7 @@ def problem_from_dag(
     dag
         Nodes carry ``size`` (bytes) and ``cost``; those with a true ``resident`` need neither.
         ``phase="gradient"`` marks the nodes of a gradient pass; this is a hint and may be missing.
+        Those with ``policy="keep"`` are held to the end as outputs are.
     outputs
         The nodes whose values are wanted. The default is every node that no other one uses.
     resident
@@ -109,6 +110,7 @@ def problem_from_dag(
     needed = _ancestors(dag, (node for node in wanted if node not in fixed), fixed)
     names = tuple(node for node in order if node in needed)
     position = {node: i for i, node in enumerate(names)}
+    kept = {i for i, node in enumerate(names) if dag.nodes[node].get("policy") == "keep"}
     return Problem(
         names,
         tuple(
@@ -117,7 +119,7 @@ def problem_from_dag(
         ),
         tuple(_size(dag, node) for node in names),
         tuple(_cost(dag, node) for node in names),
-        tuple(sorted(position[node] for node in wanted if node in position)),
+        tuple(sorted({position[node] for node in wanted if node in position} | kept)),
         _turn(dag, names),
     )
 

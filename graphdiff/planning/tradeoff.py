@@ -10,11 +10,11 @@ import networkx as nx
 import numpy as np
 
 from graphdiff.planning.exact import front
+from graphdiff.planning.marks import Marked, marked
 from graphdiff.planning.moves import Budget
 from graphdiff.planning.optimal import auto
 from graphdiff.planning.orders import least_peak
-from graphdiff.planning.problem import Problem, problem_from_dag
-from graphdiff.planning.schedule import Plan, make_plan
+from graphdiff.planning.schedule import Plan
 from graphdiff.planning.strategies import Request, store
 
 FRONT_NODES = 60
@@ -102,27 +102,29 @@ def tradeoff(
     peak bytes  cost  overhead  lower bound   gap
             32     5      0.0%            5  0.0%
     """
-    problem = problem_from_dag(dag, outputs, resident)
+    problem = marked(dag, outputs, resident)
     deadline = time.monotonic() + time_limit
-    if len(problem) <= FRONT_NODES:
-        found = front(problem, budget=Budget(FRONT_STATES, deadline))
+    if len(problem.problem) <= FRONT_NODES:
+        found = front(problem.problem, budget=Budget(FRONT_STATES, deadline))
         if found.complete:
             plans = (
-                make_plan(
-                    problem,
+                problem.plan(
                     sequence,
+                    limit=peak,
                     lower_bound=cost,
                     strategy="optimal",
                     proof="no schedule has both less cost and no higher peak: all were searched",
                 )
-                for _, cost, sequence in found.answers
+                for peak, cost, sequence in found.answers
+                if problem.honoured(sequence)
             )
-            return Tradeoff(tuple(sorted(plans, key=lambda plan: plan.peak_bytes)), True)
+            return Tradeoff(_undominated(plans), True)
     return Tradeoff(_undominated(_sample(problem, points, deadline)), False)
 
 
-def _sample(problem: Problem, points: int, deadline: float) -> list[Plan]:
+def _sample(marks: Marked, points: int, deadline: float) -> list[Plan]:
     """Plans for limits between a bound below all peaks and the peak of storing everything."""
+    problem = marks.problem
     stored = store(Request(problem, np.inf, time.monotonic(), deadline))
     plans = []
     limits = np.geomspace(max(1, least_peak(problem)), max(1, stored.lowest), points)
@@ -133,9 +135,9 @@ def _sample(problem: Problem, points: int, deadline: float) -> list[Plan]:
         if answer.sequence is None:
             break
         plans.append(
-            make_plan(
-                problem,
+            marks.plan(
                 answer.sequence,
+                limit=limit,
                 lower_bound=answer.cost_bound or problem.base_cost,
                 strategy="auto",
                 proof=answer.proof,

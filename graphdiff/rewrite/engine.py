@@ -61,6 +61,8 @@ class Draft:
             new["of"] = tuple(dict.fromkeys((*new.get("of", ()), *old["of"])))
             for value in old["of"]:
                 self.mentions.setdefault(value, []).append(replacement)
+        if old.get("policy") == "keep":
+            new["policy"] = "keep"
         if "local" in old and new["phase"] == old["phase"]:
             new.setdefault("local", old["local"])
         self.remove_dead([node])
@@ -193,6 +195,8 @@ def _first(graph: Graph, node: str, rules: Sequence[Rule]) -> tuple[str, str, li
         return None
     attributes = graph.dag._node[node]
     marks = {key: attributes[key] for key in _INHERITED if key in attributes}
+    if attributes.get("policy") == "recompute":
+        marks["policy"] = "recompute"
     tensor = Tensor(graph, node)
     operands = tensor.operands
     with graph.marking(**marks):

@@ -17,7 +17,8 @@ _COMMUTATIVE = frozenset(
 def share(draft: Draft) -> None:
     """Nodes that apply the same op to the same operands become one.
 
-    Linear in nodes and edges.
+    But none is shared between those marked to be computed again and the others. Linear in nodes
+    and edges.
     """
     result = draft.graph
     first: dict[Any, str] = {}
@@ -29,7 +30,8 @@ def share(draft: Draft) -> None:
         if attributes["op"] in _COMMUTATIVE:
             operands.sort()
         params = tuple((key, _key(value)) for key, value in attributes["params"].items())
-        key = (attributes["op"], tuple(operands), params, attributes["spec"])
+        again = attributes.get("policy") == "recompute"
+        key = (attributes["op"], tuple(operands), params, attributes["spec"], again)
         found = first.setdefault(key, node)
         if found != node:
             first[key] = draft.replace(node, found)

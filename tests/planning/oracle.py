@@ -32,8 +32,11 @@ def gradient_chain(length, *, size=1, cost=1):
     return dag
 
 
-def least_cost(dag, outputs, limit):
-    """The least cost within a limit, or None: Dijkstra forward over all sets of resident values."""
+def least_cost(dag, outputs, limit, kept=()):
+    """The least cost within a limit, or None: Dijkstra forward over all sets of resident values.
+
+    Those to be kept are never freed.
+    """
     nodes = list(dag)
     goal = frozenset(outputs)
     start = frozenset()
@@ -47,7 +50,7 @@ def least_cost(dag, outputs, limit):
         seen[state] = cost
         if goal <= state:
             return cost
-        moves = [(cost, state - {v}) for v in state]
+        moves = [(cost, state - {v}) for v in state if v not in kept]
         used = sum(dag.nodes[v]["size"] for v in state)
         for v in nodes:
             fits = used + dag.nodes[v]["size"] <= limit

@@ -193,6 +193,21 @@ def test_outputs_that_are_numbers_views_or_arguments() -> None:
     np.testing.assert_array_equal(found["same"], [1.0, 2.0, 3.0])
 
 
+def test_an_output_that_is_a_view_is_computed_by_either_function() -> None:
+    g = gd.Graph()
+    w = g.parameter("w", (2, 3))
+    g.output("turned", np.exp(w).T)
+    g.output("J", np.sum(np.sin(w)))
+    for graph in (g, gd.gradient(g, of="J")):
+        f = gd.compile(graph, plan=gd.plan(graph, "store"))
+        np.testing.assert_array_equal(f(w=np.ones((2, 3)))["turned"], np.exp(np.ones((3, 2))))
+        scope: dict[str, Any] = {"__name__": "module"}
+        exec(f.source, scope)
+        np.testing.assert_array_equal(
+            scope["forward"](np.ones((2, 3)))["turned"], np.exp(np.ones((3, 2)))
+        )
+
+
 def test_every_point_of_the_curve_can_be_compiled() -> None:
     G = tanh_net(2)
     values = arguments(G)
