@@ -51,7 +51,7 @@ def attention(q: gd.Tensor, k: gd.Tensor, v: gd.Tensor, mask: Any = None) -> gd.
     scores = q * d**-0.5 @ k.mT
     if mask is not None:
         scores = np.where(mask, scores, -np.inf)
-    result: gd.Tensor = softmax(scores, axis=-1) @ v
+    result: gd.Tensor = softmax(scores) @ v
     return result
 
 

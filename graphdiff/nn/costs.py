@@ -34,7 +34,7 @@ def mse(y_hat: Any, y: Any) -> Any:
     >>> float(gd.nn.mse(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    return np.mean((y_hat - _alike(y_hat, y)) ** 2)
+    return _mean((y_hat - _alike(y_hat, y)) ** 2)
 
 
 def gaussian_nll(y_hat: Any, y: Any) -> Any:
@@ -66,7 +66,7 @@ def bernoulli_nll(z: Any, y: Any) -> Any:
     >>> float(gd.nn.bernoulli_nll(np.array([-800.0]), np.array([1])))
     800.0
     """
-    return np.mean(softplus((1.0 - 2.0 * _alike(z, y)) * z))
+    return _mean(softplus((1.0 - 2.0 * _alike(z, y)) * z))
 
 
 def binary_cross_entropy(p: Any, y: Any) -> Any:
@@ -82,7 +82,7 @@ def binary_cross_entropy(p: Any, y: Any) -> Any:
     0.6931
     """
     y = _alike(p, y)
-    return -np.mean(y * np.log(p) + (1.0 - y) * np.log(1.0 - p))
+    return -_mean(y * np.log(p) + (1.0 - y) * np.log(1.0 - p))
 
 
 def multinoulli_nll(z: Any, y: Any) -> Any:
@@ -125,7 +125,7 @@ def hinge(z: Any, y: Any) -> Any:
 
     Its derivative at the corner is 0. Cortes & Vapnik, "Support-vector networks" (1995).
     """
-    return np.mean(np.maximum(0.0, 1.0 - _alike(z, y) * z))
+    return _mean(np.maximum(0.0, 1.0 - _alike(z, y) * z))
 
 
 def huber(y_hat: Any, y: Any, delta: float = 1.0) -> Any:
@@ -140,7 +140,12 @@ def huber(y_hat: Any, y: Any, delta: float = 1.0) -> Any:
     5.5
     """
     size = np.abs(y_hat - _alike(y_hat, y))
-    return np.mean(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
+    return _mean(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
+
+
+def _mean(costs: Any) -> Any:
+    """The mean; of the cost of one scalar, itself."""
+    return np.mean(costs) if np.ndim(costs) else costs
 
 
 def _alike(prediction: Any, y: Any) -> Any:
@@ -165,7 +170,7 @@ def _expected(log_p: Any, y: Any) -> Any:
     """-Σ_i y_i log p_i over the last axis, the mean over examples; ``y`` may be labels."""
     y = y if isinstance(y, gd.Tensor) else np.asarray(y)
     if np.shape(y) == np.shape(log_p):
-        return -np.mean(np.sum(_as_float(log_p, y) * log_p, axis=-1))
+        return -_mean(np.sum(_as_float(log_p, y) * log_p, axis=-1))
     if np.shape(y) != np.shape(log_p)[:-1]:
         raise gd.ShapeError(
             "y is neither one label an example nor one row of probabilities",
@@ -173,4 +178,4 @@ def _expected(log_p: Any, y: Any) -> Any:
         )  # fmt: skip
     if y.dtype.kind != "i":
         raise gd.DTypeError("labels are integers", expected="int64", got=str(y.dtype))
-    return -np.mean(np.take_along_axis(log_p, y[..., None], axis=-1))
+    return -_mean(np.take_along_axis(log_p, y[..., None], axis=-1))

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.special import erf, hard_tanh, relu, sigmoid, softmax, softplus
+from graphdiff import special
+from graphdiff.special import erf, hard_tanh, relu, sigmoid, softplus
 
 __all__ = [
     "elu",
@@ -67,6 +68,11 @@ def silu(z: Any) -> Any:
     return z * sigmoid(z)
 
 
+def softmax(z: Any) -> Any:
+    """exp(z_i) / Σ_j exp(z_j) over the last axis: probabilities of classes, or an address."""
+    return special.softmax(z, axis=-1)
+
+
 def softmax_with_fixed_input(z: Any) -> Any:
     """The softmax of ``z`` (..., n - 1) and one more input that is fixed at 0: (..., n).
 
@@ -80,4 +86,4 @@ def softmax_with_fixed_input(z: Any) -> Any:
     >>> gd.nn.softmax_with_fixed_input(np.array([0.0, 0.0]))
     array([0.33333333, 0.33333333, 0.33333333])
     """
-    return softmax(np.concatenate([z, np.zeros_like(z[..., :1])], axis=-1), axis=-1)
+    return softmax(np.concatenate([z, np.zeros_like(z[..., :1])], axis=-1))

@@ -226,3 +226,50 @@ def test_the_mask_R_appears_and_is_zero_at_zero():
     g.output("J", np.sum(np.maximum(0, a)))
     found = gd.compile(gd.gradient(g, of="J"))(a=np.array([-1.0, 0.0, 2.0]))
     assert found["dJ/da"].tolist() == [0.0, 0.0, 1.0]
+
+
+# -- the same with layers --------------------------------------------------------------------------
+
+
+def layered(depth):
+    """A batch through dense layers, and λ Ω of the weights alone, which are found by their role."""
+    n = sizes(depth)
+    g = gd.Graph("layered")
+    h, y = g.input("x", ("t", n[0])), g.input("y", ("t", n[-1]))
+    for k in range(1, depth + 1):
+        h = gd.nn.dense(h, n[k], gd.nn.tanh, scope=f"layer{k}")
+    g.output("J", gd.nn.mse(h, y) + LAMBDA * gd.nn.l2(g))
+    return g
+
+
+@pytest.mark.parametrize("depth", [1, 3, 5])
+def test_layers_and_a_penalty_on_the_weights(depth):
+    g = layered(depth)
+    values = values_for(g, seed=depth)
+    found = gd.compile(gd.gradient(g, of="J"))(**values)
+    h = {0: values["x"]}
+    for k in range(1, depth + 1):
+        h[k] = np.tanh(h[k - 1] @ values[f"layer{k}/W"] + values[f"layer{k}/b"])
+    G = 2 * (h[depth] - values["y"]) / h[depth].size
+    for k in range(depth, 0, -1):
+        G = G * (1 - h[k] ** 2)
+        W = values[f"layer{k}/W"]
+        expected = {"b": G.sum(axis=0), "W": h[k - 1].T @ G + LAMBDA * W}  # λ∇Ω of weights only
+        for name, gradient in expected.items():
+            np.testing.assert_allclose(
+                found[f"dJ/dlayer{k}/{name}"], gradient, rtol=1e-10, atol=1e-14
+            )
+        G = G @ W.T
+
+
+def test_the_backward_algorithm_appears_line_by_line_in_the_source():
+    source = gd.compile(gd.gradient(layered(3), of="J"), style="readable").source
+    for k in (3, 2, 1):
+        a, h = f"dJ_dlayer{k}_a", f"dJ_dlayer{k}_h"
+        below = f"layer{k - 1}_h" if k > 1 else "x"
+        assert statement(source, a) == f"{h} * (1.0 - layer{k}_h * layer{k}_h)"  # g ⊙ f′(a)
+        assert statement(source, f"dJ_dlayer{k}_b") == f"np.sum({a}, axis=0)"
+        weights = statement(source, f"dJ_dlayer{k}_W")
+        assert weights == f"0.1 * layer{k}_W + {below}.T @ {a}"  # Hᵀ G′ + λ W
+        if k > 1:
+            assert statement(source, f"dJ_dlayer{k - 1}_h") == f"{a} @ layer{k}_W.T"
