@@ -19,6 +19,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables and formulas in what a page prints
 
 # Docstrings: numpydoc's sections; a name in single backticks is a link where there is a target.
 default_role = "py:obj"

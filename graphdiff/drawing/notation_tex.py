@@ -195,6 +195,8 @@ class _Writer:
             return r"\sqrt"
         if text == "∛":
             return r"\sqrt[3]"
+        if text == "×" and [kind for kind, _ in self.pieces[i + 1 : i + 3]] == ["space", "number"]:
+            return r"\cdot"
         found = _SIGNS.get(text, text)
         command = found[0] == "\\" and found[-1].isalpha()
         return f"{found} " if command and self.after(i)[0] in ("name", "word") else found

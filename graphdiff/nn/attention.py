@@ -48,7 +48,7 @@ def attention(q: gd.Tensor, k: gd.Tensor, v: gd.Tensor, mask: Any = None) -> gd.
     d = q.shape[-1]
     if not isinstance(d, int):
         raise gd.ShapeError("the length of a query is not known", node=q.name, got=repr(q.spec))
-    scores = q * d**-0.5 @ k.mT
+    scores = q @ k.mT / d**0.5
     if mask is not None:
         scores = np.where(mask, scores, -np.inf)
     result: gd.Tensor = softmax(scores) @ v

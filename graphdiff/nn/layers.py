@@ -149,8 +149,7 @@ def rbf(
         shape = (width, x.shape[-1])
         C = weight(x, "C", shape, normal(1.0), rng, role="centre")
         s = filled(x, "sigma", (width,), "scale", None if rng is None else sigma)
-        squared = np.sum((x[..., None, :] - C) ** 2, axis=-1).named("squared_distance")
-        h: gd.Tensor = np.exp(-squared / s**2)
+        h: gd.Tensor = np.exp(-np.sum((x[..., None, :] - C) ** 2, axis=-1) / s**2)
         return h.named("h")
 
 

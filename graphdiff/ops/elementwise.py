@@ -143,10 +143,10 @@ def _product_code(site: Site) -> Written:
 
 
 def _product_formula(site: Site) -> Written:
-    left, right = site.operands
+    left, right = site.operands[0], site.operands[1].within(MULTIPLY + 1)
     scalar = left.text.replace(".", "").isdigit() or site.specs[0].ndim == 0
-    symbol = " " if scalar and not right.text[:1].isdigit() else " × "
-    return Written(f"{_factor(site)}{symbol}{right.within(MULTIPLY + 1)}", MULTIPLY)
+    symbol = " " if scalar and not right[:1].isdigit() else " × "
+    return Written(f"{_factor(site)}{symbol}{right}", MULTIPLY)
 
 
 def _power_formula(site: Site) -> Written:

@@ -83,6 +83,8 @@ def formula(h: Any) -> str:
         (lambda x, w: x ** (w + 1.0), r"\mathbf{x}^{w + 1}"),
         (lambda x, w: 1e-7 * x, r"10^{-7}\,\mathbf{x}"),
         (lambda x, w: 2.5e-7 * x, r"2.5 \cdot 10^{-7}\,\mathbf{x}"),
+        (lambda x, w: x * w * 2.0, r"\mathbf{x} \odot w \cdot 2"),
+        (lambda x, w: w * (1.0 - w), r"w\,(1 - w)"),
         (lambda x, w: np.sqrt(np.abs(x) + 1.0), r"\sqrt{\vert \mathbf{x}\vert + 1}"),
         (lambda x, w: gd.special.sigmoid(x), r"\sigma(\mathbf{x})"),
         (lambda x, w: gd.special.softplus(-x), r"\zeta(-\mathbf{x})"),
