@@ -36,7 +36,7 @@ def ops() -> Table:
             op.name,
             ", ".join(op.params),
             op_formula(op),
-            _flow(op),
+            flow(op),
             op.convention or "",
         )
         for op in OPS.values()
@@ -45,7 +45,7 @@ def ops() -> Table:
     return _table(rows, "op", "parameters", "formula", "derivative by", "where none exists")
 
 
-def _flow(op: Op) -> str:
+def flow(op: Op) -> str:
     """The operands by which an op has a derivative."""
     if op.vjp is None:
         return "none"

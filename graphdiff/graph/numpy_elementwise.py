@@ -150,6 +150,24 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
     return default
 
 
+def logical_xor(x1: Any, x2: Any) -> Any:
+    """np.logical_xor."""
+    return np.not_equal(x1 != 0, x2 != 0)
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    """np.isclose."""
+    close = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b) | (a == b)
+    return close | np.isnan(a) & np.isnan(b) if equal_nan else close
+
+
+def allclose(
+    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    """np.allclose."""
+    return np.all(isclose(a, b, rtol, atol, equal_nan))
+
+
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
     {
         np.conjugate: same,
@@ -160,6 +178,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
         np.logaddexp: logaddexp,
         np.divmod: divmod_,
         np.modf: modf,
+        np.logical_xor: logical_xor,
         np.degrees: degrees,
         np.rad2deg: degrees,
         np.radians: radians,
@@ -169,6 +188,8 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         np.real: same,
+        np.isclose: isclose,
+        np.allclose: allclose,
         np.nan_to_num: nan_to_num,
         np.round: around,
         np.around: around,

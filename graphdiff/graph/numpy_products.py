@@ -176,6 +176,11 @@ def diag(v: Any, k: int = 0) -> Any:
     return _apply("diagonal_matrix", v, shape=(length, length), offset=k)
 
 
+def diagflat(v: Any, k: int = 0) -> Any:
+    """np.diagflat."""
+    return diag(np.ravel(v), k)
+
+
 def tril(m: Any, k: int = 0) -> Any:
     """np.tril."""
     return _apply("tril", m, k=k)
@@ -201,6 +206,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.diagonal: diagonal,
         np.trace: trace,
         np.diag: diag,
+        np.diagflat: diagflat,
         np.tril: tril,
         np.triu: triu,
     }

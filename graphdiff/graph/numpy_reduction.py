@@ -123,6 +123,16 @@ def nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.sum(_without(a, 0.0), axis=axis, keepdims=keepdims)
 
 
+def nancumsum(a: Any, axis: Any = None) -> Any:
+    """np.nancumsum."""
+    return np.cumsum(_without(a, 0.0), axis=axis)
+
+
+def nancumprod(a: Any, axis: Any = None) -> Any:
+    """np.nancumprod."""
+    return np.cumprod(_without(a, 1.0), axis=axis)
+
+
 def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """np.nanprod."""
     return np.prod(_without(a, 1.0), axis=axis, keepdims=keepdims)
@@ -160,6 +170,12 @@ def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False)
 
 
 # -- differences and moments -----------------------------------------------------------------------
+
+
+def ediff1d(ary: Any, to_end: Any = (), to_begin: Any = ()) -> Any:
+    """np.ediff1d."""
+    parts = [np.ravel(np.asarray(p) if np.iterable(p) else [p]) for p in (to_begin, to_end)]
+    return np.concatenate([parts[0], diff(np.ravel(ary)), parts[1]])
 
 
 def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
@@ -272,12 +288,15 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.count_nonzero: count_nonzero,
         np.nansum: nansum,
         np.nanprod: nanprod,
+        np.nancumsum: nancumsum,
+        np.nancumprod: nancumprod,
         np.nanmax: nanmax,
         np.nanmin: nanmin,
         np.nanmean: nanmean,
         np.nanvar: nanvar,
         np.nanstd: nanstd,
         np.diff: diff,
+        np.ediff1d: ediff1d,
         np.gradient: gradient,
         np.unwrap: unwrap,
         np.trapezoid: trapezoid,

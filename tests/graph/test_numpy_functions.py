@@ -22,6 +22,7 @@ A = rng.permutation(np.linspace(-2, 2, 12)).reshape(3, 4) + 0.013
 S = rng.permutation(np.linspace(-0.5, 0.5, 9)).reshape(3, 3) + np.diag([4.0, 5.0, 6.0])
 V = np.array([0.7, -1.1, 0.4])
 MASK = A > 0
+TWO = np.array([0, 2])
 
 # A function of NumPy (or what stands for it) and of arrays, and the arrays.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
@@ -31,6 +32,15 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
     "nan_to_num": (lambda n, x: n.nan_to_num(x * 2), (A,)),
     "sinc": (lambda n, x: n.sinc(x), (A,)),
     "select": (lambda n, x: n.select([x > 1, x > 0], [x, x**2], 0.5 * x), (A,)),
+    "polyval": (lambda n, v, x: n.polyval(v, x) * n.polyval(x[:, 0], v[0]), (V, A)),
+    "vander": (lambda n, v: n.vander(v) + n.vander(v, 3, increasing=True), (V,)),
+    "block": (lambda n, x, v: n.block([[x, v[:, None]], [v[0], x[0]]]), (A, V)),
+    "delete": (lambda n, x: n.delete(x, TWO, axis=1) * n.delete(x, 1, axis=0)[:, :1].sum(), (A,)),
+    "resize": (lambda n, x: n.resize(x, (4, 5)) ** 2, (A,)),
+    "rollaxis": (lambda n, x: n.rollaxis(x, 1) * n.rollaxis(x, 0, 2), (A,)),
+    "ediff1d": (lambda n, x: n.ediff1d(x, to_end=2.0, to_begin=n.asarray([0.0, 1.0])) ** 2, (A,)),
+    "nancumsum": (lambda n, x: n.nancumsum(x, axis=0) * n.nancumprod(x, axis=1), (A,)),
+    "diagflat": (lambda n, x: n.diagflat(x[:2, :2], 1) ** 2, (A,)),
     "sum where": (lambda n, x: n.sum(x**2, axis=0, where=MASK), (A,)),
     "mean where": (lambda n, x: n.mean(x**2, axis=1, where=MASK), (A,)),
     "var": (lambda n, x: n.var(x, axis=0), (A,)),
@@ -129,3 +139,23 @@ def test_value_and_derivatives(name: str) -> None:
     for i, wanted in enumerate(first):
         np.testing.assert_allclose(found[f"dJ/dx{i}"], wanted, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(found["dK/dx0"], second, rtol=1e-9, atol=1e-10)
+
+
+def test_what_a_mask_of_numbers_takes_is_differentiated() -> None:
+    np.testing.assert_array_equal(gd.grad(lambda x: np.sum(np.extract(MASK, x)))(A), MASK)
+    rows = gd.jacobian(lambda x: np.compress([True, False, True], x, axis=0))(A)
+    assert rows.shape == (2, 4, 3, 4)
+    assert rows.sum() == 8
+    with pytest.raises(gd.GraphError, match=r"np\.compress by a tensor(.|\n)*np\.where"):
+        gd.grad(lambda x: np.sum(np.extract(x > 0, x)))(A)
+
+
+def test_closeness_is_numpys() -> None:
+    a, b = np.array([1.0, np.inf, np.nan, 2.0]), np.array([1.0 + 1e-9, np.inf, np.nan, 3.0])
+    with np.errstate(invalid="ignore"):
+        for equal_nan in (False, True):
+            f = gd.jit(lambda a, b, equal_nan=equal_nan: np.isclose(a, b, equal_nan=equal_nan))
+            np.testing.assert_array_equal(f(a, b), np.isclose(a, b, equal_nan=equal_nan))
+    assert gd.jit(lambda a: np.allclose(a, a))(A)
+    xor = gd.jit(lambda a, b: np.logical_xor(a > 0, b > 0))(A, -A[::-1])
+    np.testing.assert_array_equal(xor, np.logical_xor(A > 0, -A[::-1] > 0))

@@ -1,0 +1,91 @@
+"""NumPy's functions that leave parts out, and that put nested lists of parts together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from graphdiff.errors import GraphError
+from graphdiff.graph import numpy_api
+from graphdiff.graph.numpy_elementwise import is_tensor
+from graphdiff.ops.spec import normal_axis
+
+
+def block(arrays: Any) -> Any:
+    """np.block: the innermost lists are joined along the last axis, those around them before it."""
+    depth, levels = 0, arrays
+    while isinstance(levels, list) and levels:
+        depth, levels = depth + 1, levels[0]
+    ndim = max(depth, *(np.ndim(leaf) for leaf in _leaves(arrays)))
+
+    def joined(part: Any, level: int) -> Any:
+        if isinstance(part, list):
+            return np.concatenate([joined(p, level + 1) for p in part], axis=level - depth)
+        return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
+
+    return joined(arrays, 0)
+
+
+def _leaves(arrays: Any) -> Iterator[Any]:
+    for part in arrays if isinstance(arrays, list) else ():
+        yield from _leaves(part)
+    if not isinstance(arrays, list):
+        yield arrays
+
+
+def _without(function: str, choose: Callable[[int], Any], arr: Any, axis: Any) -> Any:
+    """The entries along an axis that are chosen from their number."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    length = arr.shape[normal_axis(axis, arr.ndim)]
+    if not isinstance(length, int):
+        raise GraphError(
+            f"{function} along a named dimension", got=repr(length),
+            hint="the length of that axis must be a number",
+        )  # fmt: skip
+    return np.take(arr, choose(length), axis=axis)
+
+
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """np.delete."""
+    return _without("np.delete", lambda n: np.delete(np.arange(n), obj), arr, axis)
+
+
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """np.compress; which entries are taken cannot depend on a tensor."""
+    if is_tensor(condition):
+        raise GraphError("np.compress by a tensor", hint="use np.where(condition, a, 0)")
+    return _without("np.compress", lambda n: np.flatnonzero(condition), a, axis)
+
+
+def extract(condition: Any, arr: Any) -> Any:
+    """np.extract."""
+    return compress(condition if is_tensor(condition) else np.ravel(condition), arr)
+
+
+def resize(a: Any, new_shape: Any) -> Any:
+    """np.resize: the elements again and again until the shape is full."""
+    shape = new_shape if isinstance(new_shape, (tuple, list)) else (new_shape,)
+    return np.reshape(np.take(np.ravel(a), np.arange(np.prod(shape)) % a.size), shape)
+
+
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """np.rollaxis."""
+    axis = normal_axis(axis, a.ndim)
+    start = start + a.ndim if start < 0 else start
+    return numpy_api.moveaxis(a, axis, start - (axis < start))
+
+
+FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {
+        np.block: block,
+        np.delete: delete,
+        np.compress: compress,
+        np.extract: extract,
+        np.resize: resize,
+        np.rollaxis: rollaxis,
+    }
+)
