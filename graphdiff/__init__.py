@@ -24,6 +24,7 @@ from graphdiff.errors import (
     GraphError,
     PlanError,
     ShapeError,
+    TrainingError,
 )
 from graphdiff.functional import (
     GradientCheck,
@@ -54,7 +55,7 @@ from graphdiff.planning.tradeoff import Tradeoff
 from graphdiff.version import VERSION
 
 __version__ = VERSION
-__getattr__, _, _ = lazy_loader.attach(__name__, submodules=["nn"])
+__getattr__, _, _ = lazy_loader.attach(__name__, submodules=["nn", "train"])
 
 __all__ = [
     "ArgumentError",
@@ -82,6 +83,7 @@ __all__ = [
     "Spec",
     "Tensor",
     "Tradeoff",
+    "TrainingError",
     "blowup",
     "check_gradients",
     "checkpoint",
@@ -110,6 +112,7 @@ __all__ = [
     "stop_gradient",
     "trace",
     "tradeoff",
+    "train",
     "value_and_grad",
     "vjp",
     "vmap",

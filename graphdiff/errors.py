@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterable
 from itertools import islice
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -113,6 +113,12 @@ class ArgumentError(GraphdiffError):
 
 class FileError(GraphdiffError):
     """A file that cannot be read or written as asked."""
+
+
+class TrainingError(GraphdiffError):
+    """Training that cannot go on: the cost is no number. ``fit`` is the result up to there."""
+
+    fit: Any = None
 
 
 class DrawError(GraphdiffError):

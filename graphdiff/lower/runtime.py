@@ -243,11 +243,14 @@ def _converted(name: str, value: Any, spec: Spec) -> np.ndarray[Any, Any]:
             f"{name!r} is not an array of numbers", origin=here(), expected=repr(spec),
             got=str(error),
         ) from None  # fmt: skip
-    if array.dtype == spec.dtype:
-        return array
     weak = not isinstance(value, (np.ndarray, np.generic))
-    if np.can_cast(array.dtype, spec.dtype, "same_kind" if weak else "safe"):
-        return array.astype(spec.dtype)
+    if array.dtype == spec.dtype or np.can_cast(
+        array.dtype, spec.dtype, "same_kind" if weak else "safe"
+    ):
+        array = array.astype(spec.dtype, copy=False)
+        # A number stays one in every call: NumPy's functions of numbers and of arrays differ in
+        # the last bit.
+        return array if isinstance(value, np.ndarray) else array[()]
     raise ArgumentError(
         f"{name!r} has the wrong dtype", origin=here(), expected=repr(spec),
         got=f"{array.dtype} {shape_text(array.shape)}",

@@ -201,13 +201,13 @@ class _Source:
 
     def _forward(self) -> list[str]:
         outputs = [self.graph.outputs_by_name[name] for name in self.values]
-        needed = self._needed()
+        needed, values = self._needed(), self.program.values
         steps = [step for step in self.program.steps if step[1] in needed]
         if self.gradients:  # the plan, if there is one, is for the whole
-            steps = [("compute", node) for node in self.program.values if node in needed]
+            steps = [("compute", node) for node in values if node in needed]
         returned = self._returned()
         if len(outputs) == 1 and steps and steps[-1] == ("compute", outputs[0]):
-            returned = self.program.values[steps.pop()[1]].code.text
+            returned = values[steps.pop()[1]].code.text
         specs = ", ".join(
             f"{plain(name)}, {self.graph.spec(node)!r}"
             for name, node in zip(self.values, outputs, strict=True)
@@ -215,7 +215,7 @@ class _Source:
         summary = f"Return {specs}." if len(outputs) == 1 else "Return a dict of the outputs."
         return [
             *self._head("forward", summary),
-            *self._body(steps, sections=False),
+            *self._body(steps, sections=len({values[node].phase for _, node in steps}) > 1),
             *wrap(f"    return {returned}"),
         ]
 
@@ -225,7 +225,7 @@ class _Source:
         mentioned: set[str] = set()
         done: set[str] = set()
         freed: list[str] = []
-        phase = ""
+        phases: list[str] = []
         for action, node in steps:
             value = self.program.values[node]
             if action == "free":
@@ -234,9 +234,9 @@ class _Source:
             if freed:
                 lines += wrap(f"    del {', '.join(freed)}")
                 freed = []
-            if sections and value.phase != phase and (not phase or value.phase == "gradient"):
-                lines += [*([""] if phase else []), f"    # {value.phase}"]
-                phase = value.phase
+            if sections and value.phase not in phases:
+                lines += [*([""] if phases else []), f"    # {value.phase}"]
+                phases.append(value.phase)
             lines += self._line(value, mentioned, again=node in done)
             done.add(node)
         return lines

@@ -95,6 +95,14 @@ def test_formulas_of_sizes_are_checked() -> None:
         compiled(x=np.ones(2), y=np.ones(5))
 
 
+def test_the_first_call_and_the_next_give_the_same_bits() -> None:
+    g = gd.Graph("power")
+    g.output("y", 0.999 ** g.input("k"))
+    for k in range(1, 100):
+        f = gd.compile(g)
+        assert f(k=float(k))["y"] == f(k=float(k))["y"]
+
+
 def test_arguments_are_not_changed(f: gd.Compiled) -> None:
     values = {name: np.array(value) for name, value in GOOD.items()}
     copies = {name: value.copy() for name, value in values.items()}

@@ -1,0 +1,116 @@
+"""L-BFGS through scipy: all examples at once, no learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.train.data import Array, Examples
+from graphdiff.train.progress import bar
+from graphdiff.train.recording import Recorder
+from graphdiff.train.result import Fit
+
+
+@dataclass(frozen=True, slots=True)
+class LBFGS:
+    """See `lbfgs`."""
+
+    memory: int
+    tolerance: float
+
+
+def lbfgs(memory: int = 10, tolerance: float = 1e-8) -> LBFGS:
+    """The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno, for `fit`.
+
+    It approximates second derivatives from the last steps. An epoch of `fit` is one of its
+    iterations, with a line search over all examples. The code is scipy's (Byrd et al. 1995; Nocedal
+    & Wright, *Numerical Optimization* (2006), section 7.2).
+
+    Parameters
+    ----------
+    memory
+        How many steps are remembered.
+    tolerance
+        It ends when no component of the gradient is larger.
+    """
+    return LBFGS(memory, tolerance)
+
+
+def minimise(
+    graph: gd.Graph, examples: Examples, of: str, method: LBFGS, values: Mapping[str, Array],
+    iterations: int, recorder: Recorder, progress: bool,
+) -> Fit:  # fmt: skip
+    """Train with L-BFGS; `fit` documents the arguments."""
+    from scipy.optimize import minimize
+
+    cost = _Cost(graph, of, examples, values)
+    record, at = recorder.start(), cost.flat(values)
+    message = "interrupted"
+    with bar(graph.name, iterations, progress) as tell:
+
+        def after(intermediate_result: Any) -> None:
+            nonlocal record, at
+            x, J = intermediate_result.x.copy(), float(intermediate_result.fun)
+            record, at = recorder.close(record, {of: J}, cost.named(x), {}), x
+            tell(record.epoch, record.history)
+            if record.stopped:
+                raise StopIteration
+
+        options = {"maxiter": iterations, "maxcor": method.memory, "gtol": method.tolerance,
+                   "ftol": 0.0, "maxfun": 100 * iterations}  # fmt: skip
+        try:
+            found = minimize(cost, at, jac=True, method="L-BFGS-B", callback=after, options=options)
+            message = record.stopped or _told(found, iterations)
+        except KeyboardInterrupt:
+            pass
+    last = cost.named(at)
+    judged = recorder.validation is not None and record.best
+    return Fit(
+        parameters=dict(record.best) if judged else last, last=last,
+        history=dict(record.history), best_epoch=record.best_epoch if judged else record.epoch,
+        epochs=record.epoch, stopped=message, step=cost.function, _trained=graph,
+    )  # fmt: skip
+
+
+def _told(found: Any, iterations: int) -> str:
+    if found.nit >= iterations:
+        return "all epochs done"
+    return "the gradient is 0" if found.success else f"scipy: {found.message}"
+
+
+class _Cost:
+    """The cost and its gradient as functions of one vector, which is what scipy takes."""
+
+    def __init__(
+        self, graph: gd.Graph, of: str, examples: Examples, values: Mapping[str, Array]
+    ) -> None:
+        trained = gd.gradient(graph, of)
+        derivatives = trained.dag.graph["derivatives"]
+        self.names = {wrt: name for name, (_, wrt) in derivatives.items()}
+        self.of, self.data = of, examples.whole()
+        self.function = gd.compile(trained)
+        self.like = {name: np.asarray(values[name]) for name in self.names}
+        self.ends = np.cumsum([array.size for array in self.like.values()])
+
+    def flat(self, values: Mapping[str, Any]) -> Array:
+        """The parameters as one vector."""
+        return np.concatenate([np.ravel(values[name]) for name in self.names]).astype(np.float64)
+
+    def named(self, x: Array) -> dict[str, Array]:
+        """The parameters of a vector, each of its shape and dtype."""
+        parts = zip(self.like.items(), np.split(x, self.ends[:-1]), strict=True)
+        return {n: part.reshape(like.shape).astype(like.dtype) for (n, like), part in parts}
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        found = self.function(**self.data, **self.named(x))
+        J = float(found[self.of])
+        if not np.isfinite(J):
+            raise gd.TrainingError(
+                f"{self.of} is {J}", node=self.of, expected="a finite cost",
+                hint="other starting values, or data without nan",
+            )  # fmt: skip
+        return J, self.flat({wrt: found[name] for wrt, name in self.names.items()})

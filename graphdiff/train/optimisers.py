@@ -1,0 +1,219 @@
+"""Optimisers: a rule from a parameter and its gradient to the parameter's next value.
+
+A rule is written in NumPy's own words. On tensors it adds nodes, so that a step of training is a
+graph: it can be drawn, and its source read. What the rule keeps from step to step is its state,
+which begins at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.train.schedules import Schedule, constant
+
+Rate = float | Schedule
+Rule = Callable[..., tuple[Any, ...]]
+Then = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimiser:
+    """An update rule, its learning rate, and the names of its state.
+
+    Parameters
+    ----------
+    name
+        What it is called in pictures and messages.
+    rule
+        ``rule(theta, g, rate, k, *state)`` gives a tuple of the next ``theta`` and the next state.
+        ``g`` is the gradient, ``rate`` the learning rate, ``k`` the number of the step, from 1.
+        All are tensors, those of the state of theta's shape.
+    rate
+        The learning rate.
+    state
+        A name for each value of the state.
+
+    Examples
+    --------
+    >>> import graphdiff as gd
+    >>> def rule(theta, g, rate, k, s):
+    ...     s = 0.9 * s + 0.1 * np.sign(g)
+    ...     return theta - rate * s, s
+    >>> gd.train.Optimiser("smooth signs", rule, gd.train.constant(0.01), state=("s",))
+    smooth signs(0.01)
+    """
+
+    name: str
+    rule: Rule
+    rate: Schedule
+    state: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"{self.name}({self.rate!r})"
+
+    def then(self, *steps: Then) -> Optimiser:
+        """The same rule, and afterwards ``theta = step(theta, rate)`` for each of the steps.
+
+        This is for what is no gradient step: `soft_threshold`, `max_norm`.
+        """
+
+        def rule(theta: Any, g: Any, rate: Any, k: Any, *state: Any) -> tuple[Any, ...]:
+            theta, *state = self.rule(theta, g, rate, k, *state)  # type: ignore[assignment]
+            for step in steps:
+                theta = step(theta, rate)
+            return theta, *state
+
+        return replace(self, name=f"{self.name}+", rule=rule)
+
+    def graph(self, shape: object = ("n",), dtype: object = "float64") -> gd.Graph:
+        """The rule for one parameter of a shape, as a graph.
+
+        Examples
+        --------
+        >>> import graphdiff as gd
+        >>> f = gd.compile(gd.train.momentum(0.1).graph(), style="readable")
+        >>> print(f.source[f.source.index("new_v =") :])
+        new_v = 0.9 * v - rate * g  # (n,)
+            new_theta = theta + new_v  # (n,)
+            return {"new theta": new_theta, "new v": new_v}
+        <BLANKLINE>
+        """
+        g = gd.Graph(self.name)
+        theta, gradient = g.input("theta", shape, dtype), g.input("g", shape, dtype)
+        rate, k = g.input("rate", (), dtype), g.input("k", (), dtype)
+        state = [g.input(name, shape, dtype) for name in self.state]
+        new = self.rule(theta, gradient, rate, k, *state)
+        for name, value in zip(("theta", *self.state), new, strict=True):
+            g.output(f"new {name}", value)
+        drop_unused(g, ("rate", "k"))
+        return g
+
+
+def drop_unused(g: gd.Graph, names: tuple[str, ...]) -> None:
+    """Take inputs that nothing uses out of a graph."""
+    g.dag.remove_nodes_from([name for name in names if not g.dag.out_degree(name)])
+
+
+def sgd(rate: Rate = 0.01) -> Optimiser:
+    """θ ← θ − ε g, stochastic gradient descent where g is of a minibatch.
+
+    Goodfellow et al., *Deep Learning* (2016), algorithm 8.1.
+    """
+
+    def rule(theta: Any, g: Any, rate: Any, k: Any) -> tuple[Any, ...]:
+        return (theta - rate * g,)
+
+    return Optimiser("sgd", rule, _schedule(rate))
+
+
+def momentum(rate: Rate = 0.01, decay: float = 0.9) -> Optimiser:
+    """v ← αv − εg, θ ← θ + v with the decay α (Polyak 1964; Goodfellow et al., algorithm 8.2)."""
+    _fraction(decay=decay)
+
+    def rule(theta: Any, g: Any, rate: Any, k: Any, v: Any) -> tuple[Any, ...]:
+        v = decay * v - rate * g
+        return theta + v, v
+
+    return Optimiser("momentum", rule, _schedule(rate), ("v",))
+
+
+def nesterov(rate: Rate = 0.01, decay: float = 0.9) -> Optimiser:
+    """v ← αv − εg, θ ← θ + αv − εg: the gradient is that of the point where momentum leads.
+
+    With ``w = θ − αv`` it is w ← w + v with the gradient at w + αv (Nesterov 1983; Sutskever et
+    al. 2013; Goodfellow et al., algorithm 8.3).
+    """
+    _fraction(decay=decay)
+
+    def rule(theta: Any, g: Any, rate: Any, k: Any, v: Any) -> tuple[Any, ...]:
+        v = decay * v - rate * g
+        return theta + (decay * v - rate * g), v
+
+    return Optimiser("nesterov", rule, _schedule(rate), ("v",))
+
+
+def adagrad(rate: Rate = 0.01, delta: float = 1e-7) -> Optimiser:
+    """r ← r + g², θ ← θ − ε g / (δ + √r) (Duchi et al. 2011; Goodfellow et al., algorithm 8.4)."""
+
+    def rule(theta: Any, g: Any, rate: Any, k: Any, r: Any) -> tuple[Any, ...]:
+        r = r + g * g
+        return theta - rate * g / (delta + np.sqrt(r)), r
+
+    return Optimiser("adagrad", rule, _schedule(rate), ("r",))
+
+
+def rmsprop(rate: Rate = 1e-3, decay: float = 0.9, delta: float = 1e-6) -> Optimiser:
+    """r ← ρr + (1−ρ)g², θ ← θ − ε g / √(δ + r) (Hinton 2012; Goodfellow et al., algorithm 8.5)."""
+    _fraction(decay=decay)
+
+    def rule(theta: Any, g: Any, rate: Any, k: Any, r: Any) -> tuple[Any, ...]:
+        r = decay * r + _rest(decay) * g * g
+        return theta - rate * g / np.sqrt(delta + r), r
+
+    return Optimiser("rmsprop", rule, _schedule(rate), ("r",))
+
+
+def adam(
+    rate: Rate = 1e-3, decay1: float = 0.9, decay2: float = 0.999, delta: float = 1e-8
+) -> Optimiser:
+    """Both moments of the gradient, corrected for their start at zero.
+
+    m ← ρ₁m + (1−ρ₁)g, v ← ρ₂v + (1−ρ₂)g², θ ← θ − ε m̂ / (√v̂ + δ) with m̂ = m / (1 − ρ₁ᵏ) and
+    v̂ = v / (1 − ρ₂ᵏ) (Kingma & Ba 2015; Goodfellow et al., algorithm 8.7).
+    """
+    return Optimiser("adam", _adam(decay1, decay2, delta, 0.0), _schedule(rate), ("m", "v"))
+
+
+def adamw(
+    rate: Rate = 1e-3,
+    weight_decay: float = 1e-2,
+    decay1: float = 0.9,
+    decay2: float = 0.999,
+    delta: float = 1e-8,
+) -> Optimiser:
+    """`adam`, with weights that decay apart from the gradient (Loshchilov & Hutter 2019).
+
+    θ ← θ − ε (m̂ / (√v̂ + δ) + λθ). To let the weights decay but not the biases, give `fit` an
+    optimiser for each parameter.
+    """
+    rule = _adam(decay1, decay2, delta, weight_decay)
+    return Optimiser("adamw", rule, _schedule(rate), ("m", "v"))
+
+
+def _adam(decay1: float, decay2: float, delta: float, weight_decay: float) -> Rule:
+    _fraction(decay1=decay1, decay2=decay2)
+
+    def rule(theta: Any, g: Any, rate: Any, k: Any, m: Any, v: Any) -> tuple[Any, ...]:
+        m = decay1 * m + _rest(decay1) * g
+        v = decay2 * v + _rest(decay2) * g * g
+        # m̂ / (√v̂ + δ), with the corrections as two numbers rather than two arrays
+        root = np.sqrt(1 - decay2**k)
+        move = (root / (1 - decay1**k)) * rate * m / (np.sqrt(v) + delta * root)
+        if weight_decay:
+            move = move + (rate * weight_decay) * theta
+        return theta - move, m, v
+
+    return rule
+
+
+def _schedule(rate: Rate) -> Schedule:
+    return rate if isinstance(rate, Schedule) else constant(rate)
+
+
+def _rest(decay: float) -> float:
+    """1 − decay without the rounding that would show in the source: 0.1 for 0.9."""
+    return float(1 - Decimal(repr(decay)))
+
+
+def _fraction(**values: float) -> None:
+    for name, value in values.items():
+        if not (isinstance(value, (int, float)) and 0 <= value < 1):
+            raise gd.ArgumentError(
+                f"{name} is no fraction", expected=f"0 ≤ {name} < 1", got=repr(value)
+            )

@@ -1,0 +1,115 @@
+"""The end of an epoch: costs are recorded, the best parameters kept, stopping rules asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.train.data import Array, Data, Examples
+from graphdiff.train.result import Snapshot
+from graphdiff.train.stopping import Stop
+
+Callback = Callable[[Snapshot], Any]
+VALIDATION = "validation "
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the epochs so far have left.
+
+    Parameters
+    ----------
+    epoch
+        How many were finished.
+    history
+        The costs; see `Fit`.
+    best_epoch, best
+        The epoch whose watched cost is least, and the parameters after it, if these are to be kept.
+    stopped
+        Why training ended; empty while it has not.
+    """
+
+    epoch: int
+    history: Mapping[str, tuple[float, ...]]
+    best_epoch: int
+    best: Mapping[str, Array]
+    stopped: str = ""
+
+
+class Recorder:
+    """Closes epochs.
+
+    Parameters
+    ----------
+    graph, of
+        The network, and the output that is made small.
+    validation
+        Data to measure every scalar output on, or None.
+    watch
+        The output whose cost on the validation data decides which epoch is best. None means
+        ``of``.
+    stop, callbacks
+        What is asked and told after each epoch.
+
+    Raises
+    ------
+    ArgumentError
+        If the validation data do not fit, or there is no such output to watch.
+    """
+
+    def __init__(
+        self, graph: gd.Graph, of: str, validation: Data | None, watch: str | None,
+        stop: Stop | None, callbacks: Sequence[Callback],
+    ) -> None:  # fmt: skip
+        self.stop, self.callbacks = stop, tuple(callbacks)
+        self.validation = None
+        self.watched = of
+        if validation is not None:
+            self.validation = Examples.of(graph, validation, "validation")
+            self.measure = gd.compile(_scalars(graph, of))
+            self.watched = VALIDATION + (of if watch is None else watch)
+            if watch is not None and watch not in self.measure.graph.outputs:
+                raise gd.ArgumentError(
+                    f"there is no scalar output {watch!r} to watch",
+                    expected=", ".join(self.measure.graph.outputs),
+                )
+        elif watch is not None:
+            raise gd.ArgumentError("without validation data there is nothing to watch but the cost")
+
+    def start(self) -> Record:
+        """Nothing yet."""
+        return Record(0, {}, 0, {})
+
+    def close(
+        self, record: Record, costs: Mapping[str, float], parameters: Mapping[str, Array],
+        fixed: Mapping[str, Array],
+    ) -> Record:  # fmt: skip
+        """The record after one more epoch; ``fixed`` are the parameters that are not trained."""
+        for value in parameters.values():
+            if isinstance(value, np.ndarray):  # others see them from now on
+                value.flags.writeable = False
+        if self.validation is not None:
+            found = self.measure(**self.validation.whole(), **parameters, **fixed)
+            costs = {**costs, **{VALIDATION + name: float(c) for name, c in found.items()}}
+        history = {name: (*record.history.get(name, ()), cost) for name, cost in costs.items()}
+        watched, epoch = history[self.watched], record.epoch + 1
+        best_epoch, best = record.best_epoch, record.best
+        if not best_epoch or watched[-1] < watched[best_epoch - 1]:
+            best_epoch, best = epoch, parameters if self.validation is not None else {}
+        snapshot = Snapshot(epoch, parameters, history, self.watched, best_epoch)
+        for callback in self.callbacks:
+            callback(snapshot)
+        stopped = str(self.stop) if self.stop is not None and self.stop(snapshot) else ""
+        return Record(epoch, history, best_epoch, best, stopped)
+
+
+def _scalars(graph: gd.Graph, of: str) -> gd.Graph:
+    """A copy of the network with its scalar outputs only, the cost among them."""
+    copy = graph.copy()
+    scalar = {name: t.name for name, t in graph.outputs.items() if t.ndim == 0}
+    copy.dag.graph["outputs"] = {of: graph[of].name, **scalar}
+    return copy

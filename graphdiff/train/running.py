@@ -1,0 +1,215 @@
+"""A run of `fit`: from state to state, one step of compiled code at a time.
+
+The state of training is one frozen value, and a step makes the next one of it. So whatever happens
+between two steps, be it Ctrl-C or the end of the process, finds a state that is whole. Everything
+random follows from the seed, the epoch and the position in it, and needs no state of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.train import checkpoint
+from graphdiff.train.data import Array, Examples
+from graphdiff.train.progress import bar
+from graphdiff.train.recording import Record, Recorder
+from graphdiff.train.result import Fit
+from graphdiff.train.stepping import Step
+
+Transform = Callable[[dict[str, Array], np.random.Generator], Mapping[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Training between two steps.
+
+    Parameters
+    ----------
+    values
+        The parameters and the optimiser's state, by the step's arguments.
+    steps
+        How many steps were made.
+    position, total
+        In this epoch: the examples used so far, and the sum of their costs.
+    record
+        What the finished epochs have left.
+    """
+
+    values: Mapping[str, Any]
+    steps: int
+    position: int
+    total: float
+    record: Record
+
+
+class Run:
+    """All that stays the same throughout training."""
+
+    def __init__(
+        self, step: Step, graph: gd.Graph, of: str, examples: Examples, batch: int,
+        values: Mapping[str, Array], seed: int, transform: Transform | None, recorder: Recorder,
+    ) -> None:  # fmt: skip
+        self.step, self.graph, self.of = step, graph, of
+        self.function = gd.compile(step.graph)
+        self.examples, self.batch = examples, batch
+        self.length = max(examples.length, 1)
+        self.values, self.seed = values, seed
+        self.fixed = {name: v for name, v in values.items() if name not in step.parameters}
+        self.trained = (*step.parameters, *step.state)
+        self.outputs = {name: f"new {name}" for name in self.trained}
+        self.transform, self.recorder = transform, recorder
+        self.order: tuple[int, Array] | None = None
+        self._fingerprint: str | None = None
+
+    def start(self) -> State:
+        """The state before the first step."""
+        state = {name: np.zeros_like(self.values[of]) for name, of in self.step.state.items()}
+        values = {name: self.values[name] for name in self.step.parameters}
+        return State({**values, **state}, 0, 0, 0.0, self.recorder.start())
+
+    def run(self, state: State, epochs: int, saver: checkpoint.Saver, progress: bool) -> Fit:
+        """Step after step, to the end or to an interruption."""
+        stopped = ""
+        self.save(saver, state)  # if that cannot be done, it is better to know now
+        with bar(self.graph.name, epochs, progress) as tell:
+            try:
+                while not state.record.stopped and state.record.epoch < epochs:
+                    state = self.advance(state)
+                    if saver.due():
+                        self.save(saver, state)
+                    tell(state.record.epoch + state.position / self.length, state.record.history)
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+        self.save(saver, state)
+        return self.result(state, stopped or state.record.stopped or "all epochs done")
+
+    def advance(self, state: State) -> State:
+        """The state after one step; after the last of an epoch, the epoch is closed."""
+        count = min(self.batch, self.length - state.position)
+        arguments = self.minibatch(state)
+        arguments |= self.rates(state)
+        if self.step.count is not None:
+            arguments[self.step.count] = self.scalar(self.step.count, state.steps + 1)
+        found = self.function(**arguments, **state.values, **self.fixed)
+        cost = float(found[self.of])
+        if not math.isfinite(cost):
+            raise self.diverged(state, cost)
+        values = {name: found[new] for name, new in self.outputs.items()}
+        position, total = state.position + count, state.total + count * cost
+        if position < self.length:
+            return State(values, state.steps + 1, position, total, state.record)
+        rates = {name: float(arguments[name]) for name in self.step.rates}
+        parameters = {name: values[name] for name in self.step.parameters}
+        costs = {self.of: total / self.length, **rates}
+        record = self.recorder.close(state.record, costs, parameters, self.fixed)
+        return State(values, state.steps + 1, 0, 0.0, record)
+
+    def minibatch(self, state: State) -> dict[str, Any]:
+        """The data of the next step."""
+        epoch, position = state.record.epoch, state.position
+        if self.batch >= self.length:
+            data = self.examples.whole()
+        else:
+            if self.order is None or self.order[0] != epoch:
+                rng = np.random.default_rng((self.seed, epoch))
+                self.order = epoch, rng.permutation(self.length)
+            data = self.examples.take(self.order[1][position : position + self.batch])
+        if self.transform is None:
+            return data
+        rng = np.random.default_rng((self.seed, epoch, position))
+        return dict(self.transform(data, rng))
+
+    def rates(self, state: State) -> dict[str, Any]:
+        """The learning rates of the next step."""
+        time = state.record.epoch + state.position / self.length
+        return {name: self.scalar(name, at(time)) for name, at in self.step.rates.items()}
+
+    def scalar(self, name: str, value: float) -> Any:
+        """A number as the step takes it."""
+        dtype = self.step.graph[name].dtype
+        return float(value) if dtype == np.float64 else np.asarray(value, dtype)
+
+    def diverged(self, state: State, cost: float) -> gd.TrainingError:
+        """The error for a cost that is no number."""
+        error = gd.TrainingError(
+            f"{self.of} is {cost} in epoch {state.record.epoch + 1}, step {state.steps + 1}",
+            node=self.of, expected="a finite cost",
+            hint="a smaller learning rate, other starting values, or data without nan",
+        )  # fmt: skip
+        error.fit = self.result(state, f"{self.of} is {cost}")
+        return error
+
+    def result(self, state: State, stopped: str) -> Fit:
+        """What is returned for a state."""
+        last = {name: np.asarray(state.values[name]) for name in self.step.parameters}
+        record, judged = state.record, self.recorder.validation is not None
+        best = {name: np.asarray(value) for name, value in record.best.items()} if judged else last
+        return Fit(
+            parameters={**self.fixed, **(best or last)}, last={**self.fixed, **last},
+            history=dict(record.history), best_epoch=record.best_epoch if judged else record.epoch,
+            epochs=record.epoch, stopped=stopped, step=self.function, _trained=self.graph,
+        )  # fmt: skip
+
+    # -- checkpoints -----------------------------------------------------------------------------
+
+    def fingerprint(self) -> str:
+        """A text that tells apart runs which do not go the same way."""
+        if self._fingerprint is None:
+            rates = [repr(rate) for rate in self.step.rates.values()]
+            facts = (self.function.source, rates, self.batch, self.seed, self.recorder.watched)
+            hashed = hashlib.blake2b(repr(facts).encode(), digest_size=16)
+            validation = self.recorder.validation
+            for arrays in (
+                self.values,
+                self.examples.whole(),
+                {} if validation is None else validation.whole(),
+            ):
+                for name, array in arrays.items():
+                    hashed.update(repr((name, array.dtype, array.shape)).encode())
+                    hashed.update(np.ascontiguousarray(array).data)
+            self._fingerprint = hashed.hexdigest()
+        return self._fingerprint
+
+    def save(self, saver: checkpoint.Saver, state: State) -> None:
+        """Write a state to the checkpoint, if there is one."""
+        if saver.path is None:
+            return
+        record = state.record
+        facts = {
+            "run": self.fingerprint(), "steps": state.steps, "position": state.position,
+            "total": state.total, "epoch": record.epoch, "history": record.history,
+            "best_epoch": record.best_epoch, "stopped": record.stopped,
+        }  # fmt: skip
+        saver.save(facts, {"values": state.values, "best": record.best})
+
+    def resumed(self, path: str | os.PathLike[str]) -> State | None:
+        """The state in a checkpoint; None if there is no file.
+
+        Raises
+        ------
+        FileError
+            If it is damaged, or the state of another network, data, seed or optimiser.
+        """
+        found = checkpoint.read(path)
+        if found is None:
+            return None
+        facts, parts = found
+        if facts.get("run") != self.fingerprint():
+            raise gd.FileError(
+                f"the checkpoint {str(path)!r} is of another run",
+                expected="the same network, data, start, optimiser, batch and seed",
+                hint="give it another name, or delete it to begin anew",
+            )
+        history = {name: tuple(costs) for name, costs in facts["history"].items()}
+        best = parts.get("best", {})
+        record = Record(facts["epoch"], history, facts["best_epoch"], best, facts["stopped"])
+        values = {name: array[()] for name, array in parts["values"].items()}  # () as calls give it
+        return State(values, facts["steps"], facts["position"], facts["total"], record)

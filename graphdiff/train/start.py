@@ -1,0 +1,42 @@
+"""Where parameters begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import graphdiff as gd
+from graphdiff.train.data import Array
+
+
+def starting_values(graph: gd.Graph, start: Mapping[str, npt.ArrayLike] | None) -> dict[str, Array]:
+    """A value for each parameter: the one that is given, else the one it was declared with.
+
+    Raises
+    ------
+    ArgumentError
+        If a parameter has none, or there is one for what is no parameter.
+    """
+    parameters, given = graph.parameters, dict(start or {})
+    if unknown := set(given) - set(parameters):
+        raise gd.ArgumentError(
+            f"there is no parameter {min(unknown, key=str)!r} in {graph.name!r}",
+            expected=", ".join(parameters),
+        )
+    values: dict[str, Array] = {}
+    for name, tensor in parameters.items():
+        value: Any = given.get(name, tensor.params.get("value"))
+        if value is None:
+            raise gd.ArgumentError(
+                "the parameter has no value to start from", node=name, op="parameter",
+                expected=repr(tensor.spec),
+                hint=f"fit(…, start={{{name!r}: …}}), or declare it with value=…",
+            )  # fmt: skip
+        array = np.array(value)
+        if np.can_cast(array.dtype, tensor.dtype, "same_kind"):
+            array = array.astype(tensor.dtype)
+        values[name] = array[()]
+    return values

@@ -1,0 +1,166 @@
+"""A step of training as a graph: forward pass, gradient, and every parameter's next value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.train.optimisers import Optimiser, adam, drop_unused
+from graphdiff.train.schedules import Schedule
+
+RATE, COUNT = "rate", "step"
+Optimisers = Optimiser | Mapping[str, Optimiser]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of training: its graph, and what its arguments are for.
+
+    Parameters
+    ----------
+    graph
+        From data, parameters and state to the cost and to what follows from them.
+    parameters
+        The parameters that are trained.
+    state
+        For each value of the state, the parameter that it belongs to and whose shape it has.
+    rates
+        For each argument that is a learning rate, its schedule.
+    count
+        The argument that is the number of the step, if a rule uses it.
+    """
+
+    graph: gd.Graph
+    parameters: tuple[str, ...]
+    state: Mapping[str, str]
+    rates: Mapping[str, Schedule]
+    count: str | None
+
+
+def step(graph: gd.Graph, of: str = "J", optimiser: Optimisers | None = None) -> gd.Graph:
+    """One step of training as a graph.
+
+    Parameters
+    ----------
+    graph
+        The network. It is not changed.
+    of
+        The output to make small, a scalar.
+    optimiser
+        One for all parameters, or a dict of one for each that is to be trained, by name. None
+        means `adam`.
+
+    Returns
+    -------
+    Graph
+        Its inputs are those of the network; each parameter's state, such as ``W.m``; ``rate``, the
+        learning rate; and ``step``, the number of the step, from 1. The last two are there if they
+        are used; where optimisers differ, there are ``rate``, ``rate 2``, … Its outputs are the
+        cost, and what follows from each parameter and state: ``new W``, ``new W.m``.
+
+    Raises
+    ------
+    GraphError
+        If an optimiser is for a parameter that is not there, or a name is taken.
+    GradientError
+        If the cost is no scalar, or does not depend on a parameter.
+
+    Examples
+    --------
+    >>> g = gd.Graph("line")
+    >>> x, w = g.input("x", ("t",)), g.parameter("w")
+    >>> J = g.output("J", np.mean((x * w) ** 2))
+    >>> s = gd.train.step(g, "J", gd.train.sgd())
+    >>> list(s.inputs), list(s.outputs)
+    (['x', 'rate'], ['J', 'new w'])
+    """
+    return make_step(graph, of, optimiser).graph
+
+
+def make_step(graph: gd.Graph, of: str, optimiser: Optimisers | None) -> Step:
+    """One step of training, with what its arguments are for."""
+    chosen = _optimisers(graph, optimiser)
+    trained = gd.gradient(_with_output(graph, of), of, list(chosen))
+    gradients = _take_derivatives(trained)
+    widest = np.result_type(*(trained[name].dtype for name in chosen))
+    count = trained.input(COUNT, (), widest)
+    several = enumerate(dict.fromkeys(chosen.values()), start=1)
+    names = {each: RATE if number == 1 else f"{RATE} {number}" for number, each in several}
+    rates = {each: trained.input(name, (), widest) for each, name in names.items()}
+    state: dict[str, str] = {}
+    for name, each in chosen.items():
+        held = _update(each, trained[name], gradients[name], rates[each], count)
+        state |= dict.fromkeys(held, name)
+    drop_unused(trained, (COUNT, *names.values()))
+    return Step(
+        graph=trained,
+        parameters=tuple(chosen),
+        state=state,
+        rates={name: each.rate for each, name in names.items() if name in trained},
+        count=COUNT if COUNT in trained else None,
+    )
+
+
+def _update(
+    optimiser: Optimiser, theta: gd.Tensor, gradient: gd.Tensor, rate: gd.Tensor, count: gd.Tensor
+) -> list[str]:
+    """Add what follows from one parameter and its state; the names of the state."""
+    graph, dtype = theta.graph, theta.dtype
+    held = [graph.input(f"{theta.name}.{name}", theta.shape, dtype) for name in optimiser.state]
+    with graph.marking(phase="update", origin=theta.origin):
+        rate, count = (t if t.dtype == dtype else t.astype(dtype) for t in (rate, count))
+        new = optimiser.rule(theta, gradient, rate, count, *held)
+    expected = [(theta.shape, dtype)] * (1 + len(held))
+    found = [(value.shape, value.dtype) for value in new]
+    if found != expected:
+        raise gd.ShapeError(
+            f"the rule of {optimiser!r} does not give what follows", node=theta.name,
+            expected=f"theta and {len(held)} of state: {expected}", got=str(found),
+        )  # fmt: skip
+    for old, value in zip((theta, *held), new, strict=True):
+        graph.output(f"new {old.name}", value)
+    return [tensor.name for tensor in held]
+
+
+def _with_output(graph: gd.Graph, of: str) -> gd.Graph:
+    """A copy that has one output."""
+    node = graph[of].name
+    copy = graph.copy()
+    copy.dag.graph["outputs"] = {of: node}
+    copy.dag.graph["derivatives"] = {}
+    return copy
+
+
+def _take_derivatives(graph: gd.Graph) -> dict[str, gd.Tensor]:
+    """The derivatives by what they are with respect to; they are outputs no more."""
+    outputs, derivatives = graph.dag.graph["outputs"], graph.dag.graph["derivatives"]
+    graph.dag.graph["derivatives"] = {}
+    return {wrt: graph[outputs.pop(name)] for name, (_, wrt) in derivatives.items()}
+
+
+def _optimisers(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Optimiser]:
+    """The optimiser of each parameter that is to be trained."""
+    if optimiser is None:
+        optimiser = adam()
+    if not isinstance(optimiser, Mapping):
+        optimiser = dict.fromkeys(graph.parameters, optimiser)
+    for name, each in optimiser.items():
+        if name not in graph.parameters:
+            raise gd.GraphError(
+                f"there is no parameter {name!r} in {graph.name!r}",
+                expected=", ".join(graph.parameters),
+            )
+        if not isinstance(each, Optimiser):
+            raise gd.ArgumentError(
+                f"what is given for {name!r} is no optimiser", expected="such as gd.train.adam()",
+                got=repr(each),
+            )  # fmt: skip
+    if not optimiser:
+        raise gd.GraphError(
+            f"{graph.name!r} has nothing to train", expected="one or more parameters",
+            hint='declare it with g.parameter("w", …)',
+        )  # fmt: skip
+    return {name: optimiser[name] for name in graph.parameters if name in optimiser}

@@ -1,0 +1,263 @@
+"""`fit`: what a step does, what is kept, and what happens when it is interrupted."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+from graphdiff import train
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(50, 3)), RNG.normal(size=50)
+DATA = {"x": X, "y": Y}
+
+
+def line(dtype="float64"):
+    g = gd.Graph("line")
+    x, y = g.input("x", ("t", 3), dtype), g.input("y", ("t",), dtype)
+    w = g.parameter("w", (3,), dtype, value=np.zeros(3, dtype))
+    b = g.parameter("b", (), dtype, value=np.zeros((), dtype))
+    e = (x @ w + b - y).named("e")
+    g.output("J", np.mean(e**2))
+    g.output("largest", np.max(np.abs(e)))
+    g.output("e", e)
+    return g
+
+
+def quiet(g, data=DATA, **options):
+    return train.fit(g, data, **{"optimiser": train.sgd(0.05), **options})
+
+
+def by_hand(batches, rate=0.05):
+    """Gradient descent on the same cost, written out."""
+    w, b = np.zeros(3), 0.0
+    for rows in batches:
+        e = X[rows] @ w + b - Y[rows]
+        w, b = w - rate * 2 * X[rows].T @ e / len(rows), b - rate * 2 * np.mean(e)
+    return w, b
+
+
+def test_full_batches_are_gradient_descent():
+    found = quiet(line(), epochs=7)
+    w, b = by_hand([np.arange(50)] * 7)
+    np.testing.assert_allclose(found.parameters["w"], w, rtol=1e-13)
+    np.testing.assert_allclose(found.parameters["b"], b, rtol=1e-13)
+    assert (found.epochs, found.best_epoch, found.stopped) == (7, 7, "all epochs done")
+    assert found.history["J"][0] == pytest.approx(np.mean(Y**2), rel=1e-14)
+    assert found.history["rate"] == (0.05,) * 7
+
+
+def test_an_epoch_of_minibatches_uses_every_example_once():
+    seen = []
+
+    def note(batch, rng):
+        seen.append(batch["y"])
+        return batch
+
+    found = quiet(line(), epochs=2, batch=16, transform=note)
+    assert [len(y) for y in seen] == [16, 16, 16, 2] * 2
+    first, second = np.concatenate(seen[:4]), np.concatenate(seen[4:])
+    assert sorted(first) == sorted(second) == sorted(Y)
+    assert list(first) != list(second)
+    rows = [np.array([list(Y).index(y) for y in batch]) for batch in seen]
+    np.testing.assert_allclose(found.parameters["w"], by_hand(rows)[0], rtol=1e-13)
+
+
+def test_the_network_is_left_as_it_was():
+    g = line()
+    before = sorted(g.dag.nodes(data="declared"))
+    found = quiet(g, epochs=3)
+    assert sorted(g.dag.nodes(data="declared")) == before
+    assert list(g.outputs) == ["J", "largest", "e"]
+    assert not g["w"].params["value"].any()
+    trained = gd.compile(found.graph)(**DATA)
+    assert trained["J"] < found.history["J"][-1]
+
+
+def test_the_same_seed_gives_the_same_bits():
+    one, two, other = (quiet(line(), epochs=3, batch=8, rng=seed) for seed in (1, 1, 2))
+    assert one.parameters["w"].tobytes() == two.parameters["w"].tobytes()
+    assert one.history == two.history
+    assert one.parameters["w"].tobytes() != other.parameters["w"].tobytes()
+    generators = [quiet(line(), batch=8, rng=np.random.default_rng(5)) for _ in range(2)]
+    assert generators[0].history == generators[1].history
+
+
+def test_only_parameters_with_an_optimiser_are_trained():
+    found = quiet(line(), optimiser={"w": train.sgd(0.05)}, start={"b": 7.0}, epochs=3)
+    assert found.parameters["b"] == 7.0
+    assert found.parameters["w"].any()
+
+
+def test_parameters_may_have_different_optimisers_and_rates():
+    g = line()
+    found = quiet(g, optimiser={"w": train.sgd(0.01), "b": train.adam(0.5)}, epochs=1)
+    e = -Y
+    np.testing.assert_allclose(found.parameters["w"], -0.01 * 2 * X.T @ e / 50, rtol=1e-13)
+    np.testing.assert_allclose(found.parameters["b"], 0.5 * np.sign(np.mean(Y)), rtol=1e-6)
+    assert found.history["rate"] == (0.01,)
+    assert found.history["rate 2"] == (0.5,)
+
+
+def test_a_rate_follows_time_within_the_epoch():
+    rates = []
+
+    def at(epochs):
+        rates.append(epochs)
+        return 0.01
+
+    quiet(line(), optimiser=train.sgd(train.Schedule("mine", at)), epochs=2, batch=25)
+    assert rates == [0.0, 0.5, 1.0, 1.5]
+
+
+@pytest.mark.parametrize("optimiser", [train.sgd(0.05), train.adam(0.1), train.lbfgs()])
+def test_float32_stays_float32(optimiser):
+    data = {name: value.astype("float32") for name, value in DATA.items()}
+    found = quiet(line("float32"), data, optimiser=optimiser, epochs=5)
+    assert {value.dtype.name for value in found.parameters.values()} == {"float32"}
+    assert found.history["J"][-1] < found.history["J"][0]
+
+
+def test_lbfgs_solves_least_squares():
+    found = quiet(line(), optimiser=train.lbfgs(), epochs=100)
+    A = np.column_stack([X, np.ones(50)])
+    exact = np.linalg.lstsq(A, Y)[0]
+    np.testing.assert_allclose(found.parameters["w"], exact[:3], atol=1e-8)
+    np.testing.assert_allclose(found.parameters["b"], exact[3], atol=1e-8)
+    assert found.epochs < 20
+    assert found.stopped == "the gradient is 0"
+
+
+def test_validation_measures_every_scalar_and_keeps_the_best():
+    held_out = {"x": X[:5], "y": Y[:5]}
+    data = {"x": X[5:], "y": Y[5:]}
+    kept = []
+    found = quiet(
+        line(), data, validation=held_out, watch="largest", epochs=30,
+        callbacks=[lambda now: kept.append(now.parameters["w"])],
+    )  # fmt: skip
+    watched = found.history["validation largest"]
+    assert len(watched) == 30
+    assert found.best_epoch == 1 + int(np.argmin(watched))
+    np.testing.assert_array_equal(found.parameters["w"], kept[found.best_epoch - 1])
+    np.testing.assert_array_equal(found.last["w"], kept[-1])
+    again = gd.compile(found.graph)(**held_out)
+    assert again["largest"] == min(watched)
+    assert "validation e" not in found.history
+
+
+def test_early_stopping_waits_for_so_many_epochs():
+    found = quiet(
+        line(), {"x": X[:6], "y": Y[:6]}, validation={"x": X[6:], "y": Y[6:]}, epochs=5000,
+        stop=train.early_stopping(patience=4),
+    )  # fmt: skip
+    assert found.epochs == found.best_epoch + 4 < 5000
+    assert found.stopped == "no better for 4 epochs"
+    assert min(found.history["validation J"]) == found.history["validation J"][-5]
+
+
+def test_until_a_cost_is_low_enough():
+    found = quiet(line(), epochs=500, stop=train.until(0.9))
+    assert found.history["J"][-1] < 0.9 <= found.history["J"][-2]
+
+
+def test_what_is_shown_to_a_callback_cannot_be_changed_by_it():
+    def meddle(now):
+        now.parameters["w"][:] = 0
+
+    with pytest.raises(ValueError, match="read-only"):
+        quiet(line(), callbacks=[meddle])
+
+
+def test_ctrl_c_ends_training_with_the_best_parameters():
+    def interrupt(now):
+        if now.epoch == 6:
+            signal.raise_signal(signal.SIGINT)
+
+    for optimiser in (train.sgd(0.05), train.lbfgs()):
+        found = quiet(
+            line(), validation=DATA, callbacks=[interrupt], epochs=10**6, optimiser=optimiser
+        )
+        assert found.stopped == "interrupted"
+        assert found.epochs == found.best_epoch == 5
+        at_best = gd.compile(found.graph)(**DATA)["J"]
+        assert at_best == found.history["validation J"][4]
+
+
+def test_a_cost_that_is_no_number_is_an_error_that_keeps_the_result():
+    with (
+        pytest.raises(gd.TrainingError, match="smaller learning rate") as caught,
+        np.errstate(all="ignore"),
+    ):
+        quiet(line(), optimiser=train.sgd(1e3), epochs=10**4, validation=DATA)
+    found = caught.value.fit
+    assert np.isfinite(found.parameters["w"]).all()
+    assert found.best_epoch == 1
+
+
+def test_inputs_that_examples_share_go_into_every_step():
+    g = gd.Graph("shared")
+    x, k = g.input("x", ("t", 3)), g.input("k", (3,))
+    w = g.parameter("w", (3,), value=np.zeros(3))
+    g.output("J", np.mean((x @ w - x @ k) ** 2))
+    k = np.array([1.0, 2.0, 3.0])
+    found = train.fit(g, {"x": X, "k": k}, batch=10, optimiser=train.sgd(0.1), epochs=200)
+    np.testing.assert_allclose(found.parameters["w"], k, rtol=1e-6)
+
+
+def test_a_network_without_examples_is_trained_whole():
+    g = gd.Graph("bowl")
+    w = g.parameter("w", (2,), value=[3.0, 4.0])
+    g.output("J", np.sum(w**2))
+    found = train.fit(g, {}, optimiser=train.sgd(0.25), epochs=1)
+    np.testing.assert_array_equal(found.parameters["w"], [1.5, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"data": {"x": X}}, "expected: x, y"),
+        ({"data": {"x": X, "y": Y, "z": Y}}, "got: x, y, z"),
+        ({"data": {"x": X, "y": Y[:9]}}, "y: 9"),
+        ({"data": {"x": X[:, :2], "y": Y}}, "wrong shape"),
+        ({"start": {"W": 0.0}}, "no parameter 'W'"),
+        ({"start": {"w": [1.0]}}, "wrong shape"),
+        ({"optimiser": {"W": train.sgd()}}, "expected: w, b"),
+        ({"optimiser": 0.1}, "no optimiser"),
+        ({"epochs": 0}, "epochs is no count"),
+        ({"batch": 2.5}, "batch is no count"),
+        ({"rng": "x"}, "np.random.Generator"),
+        ({"watch": "largest"}, "nothing to watch"),
+        ({"watch": "e", "validation": DATA}, "no scalar output 'e'"),
+        ({"validation": {"x": X}}, "validation is not that of"),
+        ({"of": "e"}, "scalar"),
+        ({"of": "K"}, "no node 'K'"),
+        ({"optimiser": train.lbfgs(), "batch": 3}, "takes no batch"),
+        ({"checkpoint": "no/such/folder/file"}, "cannot be written"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change, told):
+    options = {"data": DATA, "epochs": 1, **change}
+    with pytest.raises(gd.GraphdiffError, match=r"(?s)" + told.replace("(", r"\(")):
+        quiet(line(), options.pop("data"), **options)
+
+
+def test_a_parameter_without_a_value_is_refused():
+    g = gd.Graph("line")
+    g.output("J", g.parameter("w") ** 2)
+    with pytest.raises(gd.ArgumentError, match="no value to start from"):
+        train.fit(g, {})
+
+
+def test_a_step_can_be_read_drawn_and_saved():
+    s = train.step(line(), "J", train.momentum(0.1))
+    source = gd.compile(s, style="readable").source
+    assert "new_w_v = 0.9 * w_v - rate * dJ_dw" in source
+    assert "new_w = w + new_w_v" in source
+    assert [line for line in source.splitlines() if line.startswith("    # ")] == [
+        "    # forward", "    # gradient", "    # update",
+    ]  # fmt: skip
+    assert gd.draw(s).svg
