@@ -136,9 +136,9 @@ def augment(
     --------
     >>> image = np.array([[[0.0, 0, 0], [0, 1, 0], [0, 0, 0]]])
     >>> augment((3, 3), shift=1.0).images(image, rng=0).round(2)
-    array([[[0.  , 0.  , 0.  ],
-            [0.  , 0.15, 0.33],
-            [0.  , 0.16, 0.36]]])
+    array([[[0.89, 0.03, 0.  ],
+            [0.08, 0.  , 0.  ],
+            [0.  , 0.  , 0.  ]]])
     """
     amounts = {"shift": shift, "rotate": rotate, "scale": scale, "noise": noise}
     for name, amount in amounts.items():
