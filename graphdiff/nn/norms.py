@@ -30,9 +30,8 @@ def layer_norm(x: gd.Tensor, *, scope: str, epsilon: float = 1e-5) -> gd.Tensor:
     """
     check_tensor(x, "layer_norm")
     with x.graph.scope(scope):
-        mean = np.mean(x, axis=-1, keepdims=True)
-        variance = np.var(x, axis=-1, keepdims=True)
-        return _scaled(x, mean, variance, epsilon)
+        centred: Any = x - x.mean(axis=-1, keepdims=True)
+        return _scaled(centred, np.mean(centred**2, axis=-1, keepdims=True), epsilon)
 
 
 def batch_norm(
@@ -79,15 +78,17 @@ def batch_norm(
     with x.graph.scope(scope):
         if statistics is None:
             others = tuple(range(x.ndim - 1))
-            mean = x.mean(axis=others).named("mean")
-            variance = np.var(x, axis=others).named("variance")
+            centred: Any = x - x.mean(axis=others).named("mean")
+            variance = (centred**2).mean(axis=others).named("variance")
         else:
             mean, variance = statistics
-        return _scaled(x, mean, variance, epsilon)
+            centred = x - mean
+        return _scaled(centred, variance, epsilon)
 
 
-def _scaled(x: gd.Tensor, mean: Any, variance: Any, epsilon: float) -> gd.Tensor:
-    gain = filled(x, "gain", x.shape[-1:], "gain", 1.0)
-    b = filled(x, "b", x.shape[-1:], "bias", 0.0)
-    h: gd.Tensor = gain * ((x - mean) / np.sqrt(variance + epsilon)) + b
+def _scaled(centred: gd.Tensor, variance: Any, epsilon: float) -> gd.Tensor:
+    """What is left of normalising: the division, and the learnt gain and bias."""
+    gain = filled(centred, "gain", centred.shape[-1:], "gain", 1.0)
+    b = filled(centred, "b", centred.shape[-1:], "bias", 0.0)
+    h: gd.Tensor = gain * (centred / np.sqrt(variance + epsilon)) + b
     return h.named("h")

@@ -214,3 +214,23 @@ def test_a_layer_of_convolutions_is_jaxs() -> None:
     assert gd.nn.parameter_count(g) == 3 * 2 * 2 * 3 + 3
     with pytest.raises(gd.ShapeError, match="3 or more axes"):
         gd.nn.conv2d(g.input("y", ("t", 4)), 3, 3, scope="other")
+
+
+LAYERS: dict[str, tuple[tuple[int, ...], Any]] = {
+    "dense": ((5, 4), lambda x, **at: gd.nn.dense(x, 3, gd.nn.silu, **at)),
+    "factored_dense": ((5, 4), lambda x, **at: gd.nn.factored_dense(x, 3, 2, gd.nn.gelu, **at)),
+    "conv2d": ((2, 5, 4, 2), lambda x, **at: gd.nn.conv2d(x, 3, 3, gd.nn.tanh, **at)),
+    "rbf": ((5, 4), lambda x, **at: gd.nn.rbf(x, 3, **at)),
+    "layer_norm": ((5, 4), lambda x, scope, rng: gd.nn.layer_norm(x, scope=scope)),
+    "batch_norm": ((5, 4), lambda x, scope, rng: gd.nn.batch_norm(x, scope=scope)),
+    "attention": ((2, 5, 4), lambda x, **at: gd.nn.multi_head_attention(x, 2, **at)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_by_differences(name: str) -> None:
+    shape, layer = LAYERS[name]
+    g = gd.Graph()
+    h = layer(g.parameter("x", shape), scope="layer", rng=np.random.default_rng(0))
+    g.output("J", np.sum(h * np.linspace(-1, 1, int(h.size)).reshape(h.shape)))
+    gd.check_gradients(gd.gradient(g, of="J"), {"x": np.random.default_rng(1).normal(size=shape)})
