@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph import memory, numpy_indexing, numpy_table
+from graphdiff.graph import memory, numpy_indexing, numpy_table, scipy_special
 from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
@@ -222,6 +222,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
             _refuse(f"np.{name} with {', '.join(kwargs)}=", "use astype or np.where")
         if ufunc in numpy_table.UFUNCS:
             return numpy_table.UFUNCS[ufunc](*args)
+        if name in scipy_special.UFUNCS:
+            return scipy_special.UFUNCS[name](*args)
         if ALIASES.get(name, name) not in OPS:
             _refuse(f"np.{name}", None)
         if name in _BITWISE and any(_dtype(a) != np.bool_ for a in args):

@@ -22,6 +22,7 @@ from graphdiff.ops import (
     rounding,
     shaping,
     sources,
+    special,
     trigonometry,
     windows,
 )
@@ -48,6 +49,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *pooling.OPS,
             *windows.OPS,
             *assignment.OPS,
+            *special.OPS,
         )
     }
 )
@@ -65,6 +67,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "mod": "remainder",
         "hardtanh": "hard_tanh",
         "expit": "sigmoid",
+        "digamma": "psi",
+        "_zeta": "zeta",
     }
 )
 

@@ -95,6 +95,22 @@ def erf(x):
     return np.where(a <= 0.46875, near, np.sign(x) * np.where(a <= 4.0, middle, far))
 
 
+def log_odds(x):
+    """Return log(x / (1 - x)), accurate at both ends and in the middle."""
+    inside = np.where(np.abs(x - 0.5) < 0.25, x, 0.5)
+    return np.where(inside == x, 2.0 * np.arctanh(2.0 * inside - 1.0), np.log(x) - np.log1p(-x))
+
+
+def xlogy(x, y):
+    """Return x log(y), and 0 where x is 0 and y is no NaN."""
+    return x * np.log(np.where((x == 0) & (y == y), 1.0, y))
+
+
+def xlog1py(x, y):
+    """Return x log(1 + y), and 0 where x is 0 and y is no NaN."""
+    return x * np.log1p(np.where((x == 0) & (y == y), 0.0, y))
+
+
 def logsumexp(x, axis=None, keepdims=False):
     """Return log(sum(exp(x))) over axes; the largest term is taken out first."""
     m = np.max(x, axis=axis, keepdims=True)

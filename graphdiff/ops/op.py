@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,8 @@ class Op:
         How it is written as source and as a formula.
     kernel
         A function of plain NumPy that the source calls; it is copied into generated files.
+    module
+        A module beside NumPy that the source calls by its last name, and a generated file imports.
     elementwise
         Whether operands broadcast against each other and the rules take a cotangent that has not
         been broadcast to the output's shape yet.
@@ -83,6 +86,7 @@ class Op:
     numpy: Form = call("?")
     formula: Form = call("?")
     kernel: Callable[..., Any] | None = None
+    module: str | None = None
     elementwise: bool = False
     spreads: bool = False
     singular: bool = False
@@ -114,6 +118,8 @@ class Op:
         scope: dict[str, Any] = dict(zip(names, values, strict=True), np=np)
         if self.kernel is not None:
             scope[self.kernel.__name__] = self.kernel
+        if self.module is not None:
+            scope[self.module.rpartition(".")[2]] = import_module(self.module)
         return eval(compile(text, f"<{self.name}>", "eval"), scope)
 
     def work(self, out: Spec, *specs: Spec) -> Dimension:

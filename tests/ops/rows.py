@@ -8,6 +8,7 @@ from tests.ops import (
     rows_images,
     rows_indexing,
     rows_reduction,
+    rows_special,
     table,
 )
 
@@ -18,4 +19,5 @@ ROWS = (
     *rows_algebra.ROWS,
     *rows_images.ROWS,
     *rows_indexing.ROWS,
+    *rows_special.ROWS,
 )

@@ -1,0 +1,128 @@
+"""Rows of the table for functions of SciPy: JAX's, and integrals for those that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import jax.scipy.special as js
+import numpy as np
+
+from tests.ops.table import PAIRS, POSITIVE, REAL, Operand, Row, binary, unary
+
+_INSIDE = Operand(0.05, 0.95)
+_ORDER = Operand(2, 3, "int")
+
+# Periodic integrals by equal steps, the others by Gauss's rule: both to the last digits.
+_CIRCLE = 2 * np.pi * np.arange(64) / 64
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
+
+
+def _circle(f: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """The mean over a turn."""
+    return lambda x: jnp.mean(f(x[..., None], _CIRCLE.astype(x.dtype)), axis=-1)
+
+
+def _integral(f: Callable[[Any, Any], Any], start: float, stop: float) -> Callable[[Any], Any]:
+    t = (_NODES + 1) / 2 * (stop - start) + start
+
+    def integral(x: Any) -> Any:
+        return f(x[..., None], t) @ (_WEIGHTS * (stop - start) / 2)
+
+    return lambda x: integral(x).astype(x.dtype)
+
+
+def _j(n: int) -> Callable[[Any], Any]:
+    return _circle(lambda x, t: jnp.cos(n * t - x * jnp.sin(t)))
+
+
+def _i(n: int) -> Callable[[Any], Any]:
+    return _circle(lambda x, t: jnp.exp(x * jnp.cos(t)) * jnp.cos(n * t))
+
+
+def _y(n: int) -> Callable[[Any], Any]:
+    """DLMF 10.9.7."""
+    near = _integral(lambda x, t: jnp.sin(x * jnp.sin(t) - n * t), 0.0, np.pi)
+    far = _integral(
+        lambda x, t: (jnp.exp(n * t) + (-1) ** n * jnp.exp(-n * t)) * jnp.exp(-x * jnp.sinh(t)),
+        0.0,
+        6.0,
+    )
+    return lambda x: (near(x) - far(x)) / np.pi
+
+
+def _k(n: int) -> Callable[[Any], Any]:
+    """DLMF 10.32.9."""
+    return _integral(lambda x, t: jnp.exp(-x * jnp.cosh(t)) * jnp.cosh(n * t), 0.0, 6.0)
+
+
+_dawsn = _integral(lambda x, t: x * jnp.exp(x * x * (t * t - 1)), 0.0, 1.0)
+
+
+def _ordered(op: str, other: Callable[[Any, Any], Any], x: Operand = POSITIVE) -> Row:
+    """A function of an order, by which there is no derivative, so that it is an integer here."""
+
+    def of_both(v: Any, x: Any) -> Any:
+        dtype = np.result_type(v.dtype, x.dtype)
+        v, x = jnp.broadcast_arrays(v.astype(dtype), x.astype(dtype))
+        return other(v, x)
+
+    return Row(op, of_both, [(shapes, {}) for shapes in PAIRS], (_ORDER, x))
+
+
+def _second(f: Callable[[int], Callable[[Any], Any]]) -> Callable[[Any, Any], Any]:
+    return lambda v, x: f(2)(x)
+
+
+def _betaln(a: Any, b: Any) -> Any:
+    """Not JAX's, whose second derivatives for equal arguments are wrong."""
+    return js.gammaln(a) + js.gammaln(b) - js.gammaln(a + b)
+
+
+LOGARITHMS = (
+    unary("logit", js.logit, _INSIDE),
+    binary("xlogy", js.xlogy, REAL, POSITIVE),
+    binary("xlog1py", js.xlog1py, REAL, POSITIVE),
+)
+NORMAL = (
+    unary("erfc", js.erfc),
+    unary("erfcx", lambda x: jnp.exp(x * x) * js.erfc(x)),
+    unary("erfinv", js.erfinv, Operand(-0.9, 0.9)),
+    unary("erfcinv", lambda x: js.erfinv(1.0 - x), Operand(0.1, 1.9)),
+    unary("dawsn", _dawsn),
+    unary("ndtr", js.ndtr),
+    unary("ndtri", js.ndtri, _INSIDE),
+    unary("log_ndtr", js.log_ndtr),
+)
+GAMMA = (
+    unary("gamma", lambda x: jnp.exp(js.gammaln(x)), POSITIVE),
+    unary("rgamma", lambda x: jnp.exp(-js.gammaln(x)), POSITIVE),
+    unary("gammaln", js.gammaln, POSITIVE),
+    unary("psi", js.digamma, POSITIVE),
+    _ordered("zeta", js.zeta, Operand(0.5, 3.0)),
+    binary("beta", lambda a, b: jnp.exp(_betaln(a, b)), POSITIVE),
+    binary("betaln", _betaln, POSITIVE),
+    _ordered("gammainc", js.gammainc),
+    _ordered("gammaincc", js.gammaincc),
+)
+BESSEL = (
+    _ordered("jv", _second(_j), REAL),
+    _ordered("yv", _second(_y)),
+    _ordered("iv", _second(_i), REAL),
+    _ordered("kv", _second(_k)),
+    _ordered("ive", lambda v, x: jnp.exp(-jnp.abs(x)) * _i(2)(x), REAL),
+    unary("j0", _j(0)),
+    unary("j1", _j(1)),
+    unary("y0", _y(0), POSITIVE),
+    unary("y1", _y(1), POSITIVE),
+    unary("i0", _i(0)),
+    unary("i1", _i(1)),
+    unary("i0e", js.i0e),
+    unary("i1e", lambda x: jnp.exp(-jnp.abs(x)) * _i(1)(x)),
+    unary("k0", _k(0), POSITIVE),
+    unary("k1", _k(1), POSITIVE),
+)
+INTEGRALS = (unary("expi", js.expi, POSITIVE), unary("exp1", lambda x: -js.expi(-x), POSITIVE))
+
+ROWS = (*LOGARITHMS, *NORMAL, *GAMMA, *BESSEL, *INTEGRALS)
