@@ -307,8 +307,11 @@ def tradeoff(
     weighed, dag = _weighed(graph, sizes, outputs, rewrites)
     curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
     mark = digest(graph)
-    own = (replace(in_own_nodes(p, dag), graph=weighed, planned=mark) for p in curve.points)
-    return replace(curve, points=tuple(own))
+
+    def own(plans: Iterable[Plan]) -> tuple[Plan, ...]:
+        return tuple(replace(in_own_nodes(p, dag), graph=weighed, planned=mark) for p in plans)
+
+    return replace(curve, points=own(curve.points), strategies=own(curve.strategies))
 
 
 def _weighed(

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from graphdiff.errors import GradientError, GraphError, here, near
+from graphdiff.autodiff.growth import growth
+from graphdiff.charts import BLUE, ORANGE, Chart
+from graphdiff.errors import DrawError, GradientError, GraphError, here, near
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.spec import Dimension, evaluate_dimension
+
+_MOST_LEVELS = 256
 
 
 class Edge(NamedTuple):
@@ -46,6 +53,10 @@ class Blowup:
         The multiplications of these products. For scalars it equals ``products``.
     longest
         The number of edges of the longest path.
+    levels
+        How both grow with depth: for each number of edges of the longest path from ``wrt``, from 0
+        on, the paths from ``wrt`` to the values there, and the products up to there. At most the
+        first 256.
     """
 
     of: str
@@ -55,6 +66,37 @@ class Blowup:
     products: int
     sweep: Dimension
     longest: int
+    levels: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+
+    @cached_property
+    def growth(self) -> Any:
+        """The number of paths at depth ``d`` in closed form, a sympy expression.
+
+        For a network of layers of w values, each a function of all w before it, it is ``w**d``. The
+        last depth is left out, where the paths only come together. None if the numbers follow no
+        linear recurrence of few terms that is confirmed by the others; the formula is exact for
+        every depth that there is.
+        """
+        ends = len(self.levels) == self.longest + 1
+        return growth([paths for paths, _ in self.levels[: -1 if ends else None]])
+
+    def plot(self, path: str | Path) -> None:
+        """Write a chart to a file: .svg, .png or .pdf.
+
+        Paths and products of the reverse sweep over depth, on a logarithmic axis. It takes
+        matplotlib, the extra ``[plot]``.
+
+        Raises
+        ------
+        DrawError
+            If matplotlib is missing, the suffix is another, or there is no path.
+        FileError
+            If the file cannot be written.
+        """
+        if not self.paths or not self.longest:
+            raise DrawError(f"there is no path from {self.wrt!r} to {self.of!r} to draw")
+        with Chart(path, (6.4, 4.0)) as chart:
+            _draw(chart.axes[0], self)
 
     @property
     def ratio(self) -> float:
@@ -213,7 +255,42 @@ def blowup(
         products=len(edges),
         sweep=_total(swept, sizes),
         longest=longest.get(root, 0),
+        levels=_levels(before, longest, edges),
     )
+
+
+def _levels(
+    before: Mapping[str, int], longest: Mapping[str, int], edges: Iterable[Edge]
+) -> tuple[tuple[int, int], ...]:
+    """For each depth the number of paths to the values there, and of the edges up to there."""
+    deepest = min(max(longest.values(), default=0), _MOST_LEVELS - 1)
+    paths, products = [0] * (deepest + 1), [0] * (deepest + 1)
+    for node, depth in longest.items():
+        if depth <= deepest:
+            paths[depth] += before[node]
+    for node, _, _ in edges:
+        if longest[node] <= deepest:
+            products[longest[node]] += 1
+    return tuple(zip(paths, accumulate(products), strict=True))
+
+
+def _draw(axes: Any, found: Blowup) -> None:
+    """The number of paths and of products over depth, as powers of ten."""
+    depths = range(1, len(found.levels))
+    paths, products = zip(*found.levels[1:], strict=True)
+    powers = [math.log10(number) for number in paths]
+    axes.plot(depths, powers, "o-", color=ORANGE, markersize=3.5, label="paths: the naive sum")
+    powers = [math.log10(number) for number in products]
+    axes.plot(depths, powers, "s-", color=BLUE, markersize=3, label="edges: the reverse sweep")
+    axes.set_ylim(bottom=0)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_formatter(lambda power, _: f"$10^{{{power:g}}}$")
+    axes.set_xlabel(f"depth (edges from {found.wrt})")
+    axes.set_ylabel("number")
+    count = short(found.paths)
+    axes.set_title(f"d{found.of}/d{found.wrt}: {count} paths, {found.products:,} edges")
+    axes.legend(loc="upper left")
 
 
 def edges_between(g: Graph, sources: Iterable[str], roots: Iterable[str]) -> list[Edge]:

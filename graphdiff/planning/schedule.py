@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from graphdiff.errors import PlanError
@@ -86,6 +87,32 @@ class Plan:
     def computations(self) -> dict[Hashable, int]:
         """How often each node is computed, in the order of first computations."""
         return dict(Counter(node for action, node in self.steps if action == "compute"))
+
+    def plot(self, path: str | Path) -> None:
+        """Write a chart of the plan to a file: .svg, .png or .pdf.
+
+        Above the memory during each computation; below, for each value, when it is computed, when
+        it is resident, and when it is computed again. It takes matplotlib, the extra ``[plot]``.
+
+        Raises
+        ------
+        DrawError
+            If matplotlib is missing, the suffix is another, or there are more than 2,000 values.
+        FileError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, os, networkx as nx, graphdiff as gd
+        >>> dag = nx.path_graph(3, create_using=nx.DiGraph)
+        >>> nx.set_node_attributes(dag, 8, "size")
+        >>> nx.set_node_attributes(dag, 1, "cost")
+        >>> path = os.path.join(tempfile.mkdtemp(), "plan.svg")
+        >>> gd.plan(dag).plot(path)
+        """
+        from graphdiff.planning.pictures import plot_plan
+
+        plot_plan(self, path)
 
     def __repr__(self) -> str:
         again = len(self.recomputed)

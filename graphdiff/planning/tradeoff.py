@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
 
+from graphdiff.errors import PlanError
 from graphdiff.planning.exact import front
 from graphdiff.planning.marks import Marked, marked
 from graphdiff.planning.moves import Budget
 from graphdiff.planning.optimal import auto
 from graphdiff.planning.orders import least_peak
 from graphdiff.planning.schedule import Plan
-from graphdiff.planning.strategies import Request, store
+from graphdiff.planning.strategies import Request, recompute, revolve, sqrt, store
 
 FRONT_NODES = 60
 """Above so many nodes, the exact search for the whole front is not tried."""
@@ -34,10 +37,13 @@ class Tradeoff:
         The plans, the one of least peak first.
     complete
         Whether it is proved that every point of the curve is there, and that none can be improved.
+    strategies
+        What the strategies that follow one idea give without a limit, to compare.
     """
 
     points: tuple[Plan, ...] = field(repr=False)
     complete: bool
+    strategies: tuple[Plan, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         kind = "the whole curve, proved" if self.complete else "sampled"
@@ -60,6 +66,24 @@ class Tradeoff:
             "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
         ]
         return "\n".join(lines)
+
+    def plot(self, path: str | Path) -> None:
+        """Write a chart of the curve to a file: .svg, .png or .pdf.
+
+        Work over peak memory, with what no plan reaches shaded, and the strategies as labelled
+        points (but those of more than 5 times the work). It takes matplotlib, the extra
+        ``[plot]``.
+
+        Raises
+        ------
+        DrawError
+            If matplotlib is missing, the suffix is another, or there is no point.
+        FileError
+            If the file cannot be written.
+        """
+        from graphdiff.planning.pictures import plot_tradeoff
+
+        plot_tradeoff(self, path)
 
 
 def tradeoff(
@@ -107,7 +131,7 @@ def tradeoff(
     if len(problem.problem) <= FRONT_NODES:
         found = front(problem.problem, budget=Budget(FRONT_STATES, deadline))
         if found.complete:
-            plans = (
+            exact = (
                 problem.plan(
                     sequence,
                     limit=peak,
@@ -118,8 +142,29 @@ def tradeoff(
                 for peak, cost, sequence in found.answers
                 if problem.honoured(sequence)
             )
-            return Tradeoff(_undominated(plans), True)
-    return Tradeoff(_undominated(_sample(problem, points, deadline)), False)
+            return Tradeoff(_undominated(exact), True, _natural(problem))
+    plans = _sample(problem, points, deadline)
+    return Tradeoff(_undominated(plans), False, _natural(problem))
+
+
+def _natural(marks: Marked) -> tuple[Plan, ...]:
+    """What the strategies of one idea give without a limit."""
+    now = time.monotonic()
+    request = Request(marks.problem, np.inf, now, now)
+    plans = []
+    for strategy in (store, recompute, sqrt, revolve):
+        with suppress(PlanError):  # too many computations
+            answer = strategy(request)
+            if answer.sequence is not None:
+                plans.append(
+                    marks.plan(
+                        answer.sequence,
+                        lower_bound=marks.problem.base_cost,
+                        strategy=strategy.__name__,
+                        proof=answer.proof,
+                    )
+                )
+    return tuple(plans)
 
 
 def _sample(marks: Marked, points: int, deadline: float) -> list[Plan]:
