@@ -13,6 +13,7 @@ import optree
 
 from graphdiff.compiler import compile
 from graphdiff.errors import GraphError, here
+from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import Structure, flatten, unflatten
 from graphdiff.graph.tensor import Tensor
@@ -146,7 +147,8 @@ class Function:
                 hint="pass arrays and numbers, nested in dicts, lists, tuples and dataclasses",
             ) from None  # fmt: skip
         if entry is None:
-            entry = _entry(self._build(args, kwargs), leaves, structure, forms)
+            with collection_paused():
+                entry = _entry(self._build(args, kwargs), leaves, structure, forms)
             if len(self._entries) >= _MOST:
                 self._entries.pop(next(iter(self._entries)), None)
             entry = self._entries.setdefault(key, entry)
@@ -200,12 +202,14 @@ def _conversion(leaf: Any, dtype: np.dtype[Any]) -> Callable[[Any], Any] | None:
 
 
 def only(graph: Graph, outputs: set[str]) -> Graph:
-    """A copy of a graph with some of its outputs."""
-    graph = graph.copy()
-    facts = graph.dag.graph
+    """A graph with some of its outputs; its nodes are a view, not to be edited."""
+    facts = dict(graph.dag.graph)
     for key in ("outputs", "derivatives"):
         facts[key] = {name: value for name, value in facts[key].items() if name in outputs}
-    return graph
+    shown = Graph(graph.name)
+    shown.dag = graph.dag.copy(as_view=True)
+    shown.dag.graph = facts
+    return shown
 
 
 def _fetch(trace: Trace, compiled: Compiled) -> Callable[[Any], Any]:
