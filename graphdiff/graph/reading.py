@@ -45,6 +45,7 @@ def read_networkx(dag: nx.DiGraph) -> Graph:
     parameters and constants ``shape``, ``dtype`` and ``value``. An operand's position is the
     edge's key, or the edge's attribute ``operand`` (an int, or a tuple where the same value is
     taken several times). An output is a node with the attribute ``output``: a name, or True.
+    A parameter may have a ``role``, such as "weight" or "bias".
     A shape or dtype that is given for another node is checked against the inferred one. All other
     attributes, of nodes, edges and the graph, are kept.
 

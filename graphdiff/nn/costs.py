@@ -34,7 +34,8 @@ def mse(y_hat: Any, y: Any) -> Any:
     >>> float(gd.nn.mse(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    return _mean((y_hat - _alike(y_hat, y)) ** 2)
+    y_hat, y = _alike(y_hat, y)
+    return _mean((y_hat - y) ** 2)
 
 
 def gaussian_nll(y_hat: Any, y: Any) -> Any:
@@ -66,7 +67,8 @@ def bernoulli_nll(z: Any, y: Any) -> Any:
     >>> float(gd.nn.bernoulli_nll(np.array([-800.0]), np.array([1])))
     800.0
     """
-    return _mean(softplus((1.0 - 2.0 * _alike(z, y)) * z))
+    z, y = _alike(z, y)
+    return _mean(softplus((1.0 - 2.0 * y) * z))
 
 
 def binary_cross_entropy(p: Any, y: Any) -> Any:
@@ -81,7 +83,7 @@ def binary_cross_entropy(p: Any, y: Any) -> Any:
     >>> round(float(gd.nn.binary_cross_entropy(np.array([0.5, 0.5]), np.array([0, 1]))), 4)
     0.6931
     """
-    y = _alike(p, y)
+    p, y = _alike(p, y)
     return -_mean(y * np.log(p) + (1.0 - y) * np.log(1.0 - p))
 
 
@@ -125,7 +127,8 @@ def hinge(z: Any, y: Any) -> Any:
 
     Its derivative at the corner is 0. Cortes & Vapnik, "Support-vector networks" (1995).
     """
-    return _mean(np.maximum(0.0, 1.0 - _alike(z, y) * z))
+    z, y = _alike(z, y)
+    return _mean(np.maximum(0.0, 1.0 - y * z))
 
 
 def huber(y_hat: Any, y: Any, delta: float = 1.0) -> Any:
@@ -139,7 +142,8 @@ def huber(y_hat: Any, y: Any, delta: float = 1.0) -> Any:
     >>> float(gd.nn.huber(np.array([1.0, 11.0]), np.array([0.0, 0.0])))
     5.5
     """
-    size = np.abs(y_hat - _alike(y_hat, y))
+    y_hat, y = _alike(y_hat, y)
+    size = np.abs(y_hat - y)
     return _mean(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
 
 
@@ -148,34 +152,38 @@ def _mean(costs: Any) -> Any:
     return np.mean(costs) if np.ndim(costs) else costs
 
 
-def _alike(prediction: Any, y: Any) -> Any:
-    """``y`` as a float of the prediction's dtype, checked to be of its shape."""
-    if np.shape(prediction) != np.shape(y):
+def _alike(prediction: Any, y: Any) -> tuple[Any, Any]:
+    """Both as tensors or arrays of one dtype, checked to be of one shape."""
+    prediction, y = _array(prediction), _array(y)
+    if prediction.shape != y.shape:
         raise gd.ShapeError(
             "what is predicted and what was observed differ in shape",
-            expected=str(np.shape(prediction)), got=str(np.shape(y)),
+            expected=str(prediction.shape), got=str(y.shape),
             hint="index away an axis of length 1: z[:, 0]",
         )  # fmt: skip
-    return _as_float(prediction, y)
+    return prediction, _as_float(prediction, y)
+
+
+def _array(value: Any) -> Any:
+    return value if isinstance(value, gd.Tensor) else np.asarray(value)
 
 
 def _as_float(prediction: Any, y: Any) -> Any:
     """``y`` in the prediction's dtype: labels would turn a float32 network into a float64 one."""
-    y = y if isinstance(y, gd.Tensor) else np.asarray(y)
     dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype("float64")
     return y if y.dtype == dtype else y.astype(dtype)
 
 
 def _expected(log_p: Any, y: Any) -> Any:
     """-Σ_i y_i log p_i over the last axis, the mean over examples; ``y`` may be labels."""
-    y = y if isinstance(y, gd.Tensor) else np.asarray(y)
-    if np.shape(y) == np.shape(log_p):
+    y = _array(y)
+    if y.shape == log_p.shape:
         return -_mean(np.sum(_as_float(log_p, y) * log_p, axis=-1))
-    if np.shape(y) != np.shape(log_p)[:-1]:
+    if y.shape != log_p.shape[:-1]:
         raise gd.ShapeError(
             "y is neither one label an example nor one row of probabilities",
-            expected=f"{np.shape(log_p)[:-1]} or {np.shape(log_p)}", got=str(np.shape(y)),
+            expected=f"{log_p.shape[:-1]} or {log_p.shape}", got=str(y.shape),
         )  # fmt: skip
-    if y.dtype.kind != "i":
+    if y.dtype.kind not in "iu":
         raise gd.DTypeError("labels are integers", expected="int64", got=str(y.dtype))
     return -_mean(np.take_along_axis(log_p, y[..., None], axis=-1))

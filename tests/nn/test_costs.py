@@ -172,3 +172,10 @@ def test_labels_have_one_axis_less_and_are_integers() -> None:
         gd.nn.multinoulli_nll(Z, LABELS[:, None])
     with pytest.raises(gd.DTypeError, match="labels are integers"):
         gd.nn.multinoulli_nll(Z, LABELS.astype(float))
+
+
+def test_scalars_lists_and_small_integers_are_taken_too() -> None:
+    assert gd.nn.mse([1, 2], [1, 4]) == 2.0
+    assert gd.nn.huber(3, 1) == 1.5
+    assert gd.nn.bernoulli_nll(0.0, True) == pytest.approx(np.log(2))
+    assert gd.nn.multinoulli_nll(Z, LABELS.astype("uint8")) == gd.nn.multinoulli_nll(Z, LABELS)
