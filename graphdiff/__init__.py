@@ -6,7 +6,7 @@ made in reverse mode; both are lowered to plain NumPy source, run, and drawn wit
 
 import lazy_loader
 
-from graphdiff import images, linalg, special
+from graphdiff import images, linalg, random, special
 from graphdiff.autodiff.counting import Blowup, blowup, count_paths
 from graphdiff.autodiff.elimination import Elimination, eliminate
 from graphdiff.autodiff.path_sum import path_sum
@@ -108,6 +108,7 @@ __all__ = [
     "op",
     "path_sum",
     "plan",
+    "random",
     "special",
     "stop_gradient",
     "trace",
