@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.nn.declaring import check_tensor, filled, usual, weight
+from graphdiff.nn.declaring import check_activation, check_tensor, filled, usual, weight
 from graphdiff.nn.initial import Initialiser
 from graphdiff.nn.layers import Activation, activated
 from graphdiff.nn.units import linear
@@ -72,8 +72,14 @@ def conv2d(
     ('t', 4, 4, 16)
     """
     check_tensor(x, "conv2d", 3)
-    rows, columns = (size, size) if isinstance(size, int) else size
-    channels, window = x.shape[-1], rows * columns
+    check_activation(activation, "conv2d")
+    both = size if isinstance(size, tuple) else (size, size)
+    if len(both) != 2 or not all(isinstance(length, int) for length in both):
+        raise gd.ShapeError(
+            "not a size of kernels", expected="an int, or (rows, columns)", got=repr(size)
+        )
+    (rows, columns), channels = both, x.shape[-1]
+    window = rows * columns
     with x.graph.scope(scope):
         fans = (window * channels, filters * window)
         shape = (rows, columns, channels, filters)

@@ -40,6 +40,15 @@ def check_tensor(x: object, layer: str, ndim: int = 1) -> None:
         )
 
 
+def check_activation(activation: object, layer: str) -> None:
+    """Raise if an activation is no function."""
+    if not callable(activation):
+        raise gd.GraphError(
+            f"the activation of {layer} is no function", got=repr(activation),
+            hint="give a unit itself, such as gd.nn.relu",
+        )  # fmt: skip
+
+
 def parameter_dtype(x: gd.Tensor) -> np.dtype[Any]:
     """The dtype of a layer's parameters: its operand's, float64 where that is no float."""
     return x.dtype if x.dtype.kind == "f" else np.dtype("float64")
@@ -65,6 +74,7 @@ def weight(
         If a value is to be drawn for a shape with named dimensions.
     """
     dtype, value = parameter_dtype(x), None
+    gd.Spec.of(shape, dtype)  # or NumPy would be the one to complain of it
     if rng is not None:
         if not all(isinstance(part, (int, np.integer)) for part in (*shape, *(fans or ()))):
             raise gd.ShapeError(
@@ -77,10 +87,8 @@ def weight(
     return x.graph.parameter(name, tuple(shape), dtype, value, role=role)
 
 
-def filled(
-    x: gd.Tensor, name: str, shape: Sequence[Any], role: str, fill: float | None
-) -> gd.Tensor:
-    """Declare a parameter that starts with the same number everywhere, or (None) with no value."""
+def filled(x: gd.Tensor, name: str, shape: Sequence[Any], role: str, fill: Any) -> gd.Tensor:
+    """Declare a parameter that starts with a number or an array, or (None) with no value."""
     dtype, value = parameter_dtype(x), None
     if fill is not None and all(isinstance(part, int) for part in shape):
         value = np.full(tuple(shape), fill, dtype)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.nn.declaring import check_tensor, filled, usual, weight
+from graphdiff.nn.declaring import check_activation, check_tensor, filled, usual, weight
 from graphdiff.nn.initial import Array, Initialiser, normal
 from graphdiff.nn.units import linear
 
@@ -58,9 +58,9 @@ def dense(
     Raises
     ------
     GraphError
-        If ``x`` is no tensor, or there is a layer of that scope.
+        If ``x`` is no tensor, the activation no function, or there is a layer of that scope.
     ShapeError
-        If ``x`` is a scalar, or weights are to be drawn for a named dimension.
+        If ``x`` is a scalar, the width none, or weights are to be drawn for a named dimension.
 
     Notes
     -----
@@ -80,6 +80,7 @@ def dense(
     {'hidden/W': 'weight', 'hidden/b': 'bias'}
     """
     check_tensor(x, "dense")
+    check_activation(activation, "dense")
     with x.graph.scope(scope):
         W = weight(x, "W", (x.shape[-1], width), init or usual(activation), rng)
         a = x @ W
@@ -114,6 +115,7 @@ def factored_dense(
     (1100, 10100)
     """
     check_tensor(x, "factored_dense")
+    check_activation(activation, "factored_dense")
     with x.graph.scope(scope):
         U = weight(x, "U", (x.shape[-1], rank), init or usual(linear), rng)
         V = weight(x, "V", (rank, width), init or usual(activation), rng)

@@ -72,6 +72,12 @@ def test_what_a_layer_refuses() -> None:
     with pytest.raises(gd.ShapeError, match="known at calls only") as caught:
         gd.nn.dense(x, "H", scope="hidden", rng=np.random.default_rng(0))
     assert "test_layers.py" in str(caught.value)
+    with pytest.raises(gd.GraphError, match="activation of dense is no function"):
+        gd.nn.dense(x, 3, "relu", scope="hidden")  # type: ignore[arg-type]
+    for width in (-3, 2.5):
+        with pytest.raises(gd.ShapeError):
+            gd.nn.dense(x, width, scope="hidden", rng=np.random.default_rng(0))
+    assert not g.parameters  # nothing of these has been added
     gd.nn.dense(x, 3, scope="hidden")
     with pytest.raises(gd.GraphError, match="'hidden/W' is taken"):
         gd.nn.dense(x, 3, scope="hidden")
@@ -212,6 +218,9 @@ def test_a_layer_of_convolutions_is_jaxs() -> None:
     )
     np.testing.assert_allclose(found, np.tanh(expected), rtol=1e-12, atol=1e-14)
     assert gd.nn.parameter_count(g) == 3 * 2 * 2 * 3 + 3
+    for size in (2.5, (3, 3, 3)):
+        with pytest.raises(gd.ShapeError, match="not a size of kernels"):
+            gd.nn.conv2d(x, 3, size, scope="other")  # type: ignore[arg-type]
     with pytest.raises(gd.ShapeError, match="3 or more axes"):
         gd.nn.conv2d(g.input("y", ("t", 4)), 3, 3, scope="other")
 
