@@ -439,3 +439,11 @@ def test_argnums_that_are_none_are_refused() -> None:
     for argnums in (5, (0, 0), (), "x"):
         with pytest.raises(gd.ArgumentError):
             gd.grad(cost, argnums)(W, X, Y)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_layer_that_would_declare_parameters_within_a_function_is_refused() -> None:
+    f = gd.grad(lambda x: np.sum(gd.nn.dense(x, 2, scope="hidden")))
+    with pytest.raises(gd.GraphError, match="no parameters beside its arguments") as caught:
+        f(np.ones((3, 2)))
+    assert "test_functional.py" in str(caught.value)
+    assert "hidden/W" in str(caught.value)

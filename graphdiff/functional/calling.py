@@ -168,6 +168,12 @@ def _entry(
 ) -> Entry:
     shown = {name for name in trace.outputs if isinstance(name, str)}
     graph = trace.graph
+    for name in graph.of_op("parameter"):
+        raise GraphError(
+            "a function has no parameters beside its arguments",
+            node=name, op="parameter", origin=graph.dag.nodes[name]["origin"],
+            hint="take the value as an argument, or declare the network: g = gd.Graph()",
+        )  # fmt: skip
     if shown != graph.outputs_by_name.keys():
         graph = only(graph, shown)
     compiled = compile(graph)

@@ -104,10 +104,10 @@ def multi_head_attention(
     """
     check_tensor(x, "multi_head_attention", 2)
     n = x.shape[-1]
-    if not isinstance(n, int) or n % heads:
+    if not isinstance(n, int) or heads < 1 or n % heads:
         raise gd.ShapeError(
             "the features cannot be divided among the heads", node=x.name,
-            expected=f"a multiple of {heads}", got=repr(x.spec),
+            expected=f"a multiple of heads={heads}", got=repr(x.spec),
         )  # fmt: skip
     source = x if memory is None else memory
 

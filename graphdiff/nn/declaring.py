@@ -76,6 +76,11 @@ def weight(
     dtype, value = parameter_dtype(x), None
     gd.Spec.of(shape, dtype)  # or NumPy would be the one to complain of it
     if rng is not None:
+        if not isinstance(rng, np.random.Generator):
+            raise gd.ArgumentError(
+                "the generator of initial values is none", got=f"rng={rng!r}",
+                hint="rng=np.random.default_rng(0), one for all layers",
+            )  # fmt: skip
         if not all(isinstance(part, (int, np.integer)) for part in (*shape, *(fans or ()))):
             raise gd.ShapeError(
                 "no value can be drawn for a dimension that is known at calls only",

@@ -74,6 +74,8 @@ def test_what_a_layer_refuses() -> None:
     assert "test_layers.py" in str(caught.value)
     with pytest.raises(gd.GraphError, match="activation of dense is no function"):
         gd.nn.dense(x, 3, "relu", scope="hidden")  # type: ignore[arg-type]
+    with pytest.raises(gd.ArgumentError, match="generator"):
+        gd.nn.dense(x, 3, scope="hidden", rng=0)  # type: ignore[arg-type]
     for width in (-3, 2.5):
         with pytest.raises(gd.ShapeError):
             gd.nn.dense(x, width, scope="hidden", rng=np.random.default_rng(0))
@@ -202,8 +204,9 @@ def test_several_heads_read_each_with_its_own_columns() -> None:
             scores = np.where(mask, q @ k.T / np.sqrt(3), -np.inf)
             read.append(special.softmax(scores, axis=1) @ v)
         np.testing.assert_allclose(result, np.hstack(read) @ p["s/Wo"], rtol=1e-12, atol=1e-14)
-    with pytest.raises(gd.ShapeError, match="a multiple of 4"):
-        gd.nn.multi_head_attention(x, 4, scope="other")
+    for heads in (4, 0):
+        with pytest.raises(gd.ShapeError, match=f"a multiple of heads={heads}"):
+            gd.nn.multi_head_attention(x, heads, scope="other")
 
 
 def test_a_layer_of_convolutions_is_jaxs() -> None:
