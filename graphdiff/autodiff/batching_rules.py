@@ -248,7 +248,7 @@ _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "norm", "any", "all")
 _SOFT = ("logsumexp", "softmax", "log_softmax")
 _ALONG = ("cumsum", "cumprod", "cummax", "cummin", "recurrence", "sort", "argsort", "argpartition")
 _MATRICES = (
-    *("tril", "triu", "inv", "cofactor", "det", "logabsdet", "signdet"),
+    *("tril", "triu", "inv", "cofactor", "cofactor_along", "det", "logabsdet", "signdet"),
     *("cholesky", "eigvalsh", "eigenvectors", "svdvals", "svd_left", "svd_right"),
     *("matrix_rank", "qr_q", "qr_r", "pinv", "expm"),
 )

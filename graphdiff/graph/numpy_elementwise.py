@@ -21,6 +21,10 @@ def _as_float(x: Any) -> Any:
     return x if not is_tensor(x) or x.dtype.kind == "f" else numpy_api.astype(x, np.float64)
 
 
+def _applied(op: str) -> Callable[[Any], Any]:
+    return lambda x: x.graph.apply(op, (x,))
+
+
 def same(x: Any) -> Any:
     """Real values are their own real part and conjugate."""
     return x.copy()
@@ -112,12 +116,6 @@ def around(a: Any, decimals: int = 0) -> Any:
     return np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
 
 
-def sinc(x: Any) -> Any:
-    """np.sinc: sin(πx) / (πx), which is 1 at 0."""
-    turned = np.pi * x
-    return np.where(x == 0, 1.0, np.sin(turned) / turned)
-
-
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """np.select."""
     if len(condlist) != len(choicelist):
@@ -194,8 +192,8 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.round: around,
         np.around: around,
         np.fix: np.trunc,
-        np.sinc: sinc,
-        np.i0: lambda x: x.graph.apply("i0", (x,)),
+        np.sinc: _applied("sinc"),
+        np.i0: _applied("i0"),
         np.select: select,
         np.choose: choose,
         np.piecewise: piecewise,

@@ -71,6 +71,12 @@ def field(function: str, field: str) -> Form:
     return lambda site: Written(f"np.linalg.{function}({site.operands[0].text}).{field}")
 
 
+def _infer_along(x: Spec, v: Spec) -> Spec:
+    if matrix(x).shape != v.shape:
+        raise ShapeError("the direction does not fit the matrix", expected=str(x), got=str(v))
+    return Spec(x.shape, promote(x.dtype, v.dtype))
+
+
 def _each(value: Any) -> Any:
     """Numbers of a stack of matrices beside the matrices."""
     return value[..., None, None] if value.ndim else value
@@ -80,10 +86,14 @@ def _inv_vjp(g: Any, y: Any, x: Any) -> Any:
     return -(y.mT @ g @ y.mT)
 
 
-def _cofactor_vjp(g: Any, y: Any, x: Any) -> Any:
-    """Of C = det(x) x⁻ᵀ where x is regular."""
-    back = inv(x).mT
-    return _each(np.sum(g * y, axis=(-2, -1))) * back - back @ g.mT @ y
+def _third_vjp(g: Any, y: Any, x: Any, v: Any) -> Any:
+    """The third derivative of a determinant, where the matrix is regular."""
+    back, size = inv(x), _each(det(x))
+    a, b = back @ v, back @ g
+    ab = a @ b
+    traces = [_each(np.trace(m, axis1=-2, axis2=-1)) for m in (a, b, ab)]
+    inner = (traces[0] * traces[1] - traces[2]) * back + (ab + b @ a) @ back
+    return size * (inner - (traces[0] * b + traces[1] * a) @ back).mT
 
 
 def _cholesky_vjp(g: Any, y: Any, x: Any) -> Any:
@@ -134,7 +144,23 @@ def _solve_side(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 inv = declared("inv", matrix, _inv_vjp, call("np.linalg.inv"))
-cofactor = declared("cofactor", matrix, _cofactor_vjp, call("cofactor"), kernel=kernels.cofactor)
+cofactor = declared(
+    "cofactor",
+    matrix,
+    lambda g, y, x: cofactor_along(x, g),  # second derivatives of det are symmetric
+    call("cofactor"),
+    kernel=kernels.cofactor,
+)
+cofactor_along: Op = Op(
+    "cofactor_along",
+    _infer_along,
+    ("x", "v"),
+    vjp=(_third_vjp, lambda g, y, x, v: cofactor_along(x, g)),
+    numpy=call("cofactor_along"),
+    formula=call("cofactor_along"),
+    kernel=kernels.cofactor_along,
+    flops=_cube,
+)
 det = declared("det", _scalar, lambda g, y, x: _each(g) * cofactor(x), call("np.linalg.det"))
 logabsdet = declared(
     "logabsdet",
@@ -162,4 +188,15 @@ solve = Op(
     flops=lambda out, a, b: a.size * a.shape[-1] + 2 * out.size * a.shape[-1],
 )
 
-OPS = (inv, cofactor, det, logabsdet, signdet, cholesky, eigvalsh, eigenvectors, solve)
+OPS = (
+    inv,
+    cofactor,
+    cofactor_along,
+    det,
+    logabsdet,
+    signdet,
+    cholesky,
+    eigvalsh,
+    eigenvectors,
+    solve,
+)

@@ -111,6 +111,23 @@ def xlog1py(x, y):
     return x * np.log1p(np.where((x == 0) & (y == y), 0.0, y))
 
 
+def spherical_jn(z, n):
+    """Return the spherical Bessel function j_n: by its series up to n + 1, by recurrence beyond."""
+    small = np.abs(z) < n + 1.0
+    s = np.where(small, z, 0.0)
+    near = term = np.ones_like(s)
+    for k in range(1, 14 + n):
+        term = term * (s * s / (-2.0 * k * (2 * (n + k) + 1)))
+        near = near + term
+    for k in range(1, n + 1):
+        near = near * (s / (2 * k + 1))
+    w = np.where(small, n + 1.0, z)
+    far, after = np.sin(w) / w, (np.sin(w) / w - np.cos(w)) / w
+    for k in range(1, n + 1):
+        far, after = after, (2 * k + 1) / w * after - far
+    return np.where(small, near, far)
+
+
 def logsumexp(x, axis=None, keepdims=False):
     """Return log(sum(exp(x))) over axes; the largest term is taken out first."""
     m = np.max(x, axis=axis, keepdims=True)
@@ -204,6 +221,18 @@ def cofactor(x):
     others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :])
     sign = np.linalg.det(u) * np.linalg.det(v)
     return sign[..., None, None] * ((u * np.prod(others, axis=-1)[..., None, :]) @ v)
+
+
+def cofactor_along(x, v):
+    """Return the change of cofactor(x) as x changes along v, also where x is singular."""
+    left, s, right = np.linalg.svd(x)
+    one = np.eye(x.shape[-1], dtype=bool)
+    others = np.where(one[:, None] | one[None, :], s.dtype.type(1), s[..., None, None, :])
+    pairs = np.where(one, s.dtype.type(0), np.prod(others, axis=-1))  # of all values but two
+    w = left.mT @ v @ right.mT
+    change = one * (pairs @ np.diagonal(w, axis1=-2, axis2=-1)[..., None]) - pairs * w.mT
+    sign = np.linalg.det(left) * np.linalg.det(right)
+    return sign[..., None, None] * (left @ change @ right)
 
 
 def expm(x, *along):

@@ -155,7 +155,9 @@ min_ = Op(
 
 
 def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return expand(g, axis, keepdims) * np.exp(x - expand(y, axis, keepdims))
+    """Where all terms are -inf the slope is finite, so that a cotangent of 0 stays 0."""
+    total = expand(y, axis, keepdims)
+    return expand(g, axis, keepdims) * np.exp(np.where(total == -np.inf, 0.0, x - total))
 
 
 def _softmax_vjp(g: Any, y: Any, x: Any, axis: Axis) -> Any:
@@ -175,6 +177,7 @@ logsumexp = Op(
     normal=normal_reduction,
     numpy=call("logsumexp", "axis", "keepdims"),
     formula=named("logsumexp"),
+    convention="1 by each term where all are -∞",
     kernel=kernels.logsumexp,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
     workspace=lambda out, x, axis, keepdims: 2 * x.nbytes,  # x - max, exp

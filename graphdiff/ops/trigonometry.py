@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader
 import numpy as np
 
+from graphdiff.ops import kernels
 from graphdiff.ops.elementwise import elementwise, inferred, sigmoid
-from graphdiff.ops.notation import call
-from graphdiff.ops.op import Op
+from graphdiff.ops.notation import Written, call, subscript
+from graphdiff.ops.op import REQUIRED, Op
 
 if TYPE_CHECKING:
     import sympy
@@ -76,15 +77,52 @@ arctan2 = _binary(
     lambda g, y, a, b: -g * (a / _nonzero(np.square(a) + np.square(b))),
     "0 at the origin",
 )
+
+
+def _difference(y: Any, a: Any, b: Any) -> Any:
+    """0 where both are -inf, and so is the result."""
+    return np.where(y == -np.inf, 0.0, a - b)
+
+
+_HALF = "a half by each where both are -∞"
 logaddexp = _binary(
     "logaddexp",
-    lambda g, y, a, b: g * sigmoid(a - b),
-    lambda g, y, a, b: g * sigmoid(b - a),
+    lambda g, y, a, b: g * sigmoid(_difference(y, a, b)),
+    lambda g, y, a, b: g * sigmoid(_difference(y, b, a)),
+    _HALF,
 )
 logaddexp2 = _binary(
     "logaddexp2",
-    lambda g, y, a, b: g * sigmoid((a - b) * _LOG_2),
-    lambda g, y, a, b: g * sigmoid((b - a) * _LOG_2),
+    lambda g, y, a, b: g * sigmoid(_difference(y, a, b) * _LOG_2),
+    lambda g, y, a, b: g * sigmoid(_difference(y, b, a) * _LOG_2),
+    _HALF,
+)
+sinc = Op(
+    "sinc",
+    inferred("sqrt"),
+    ("x",),
+    vjp=(lambda g, y, x: g * (-np.pi * spherical_jn(np.pi * x, n=1)),),
+    numpy=call("np.sinc"),
+    formula=call("sinc"),
+    elementwise=True,
+    spreads=True,
+)
+spherical_jn: Op = Op(
+    "spherical_jn",
+    lambda z, n: inferred("sqrt")(z),
+    ("z",),
+    vjp=(
+        lambda g, y, z, n: (
+            g * (n * spherical_jn(z, n=n - 1) - (n + 1) * spherical_jn(z, n=n + 1)) / (2 * n + 1)
+        ),
+    ),
+    params={"n": REQUIRED},
+    normal=lambda z, n: {"n": max(0, int(n))},
+    numpy=lambda site: Written(f"spherical_jn({site.operands[0].text}, {site.params['n']})"),
+    formula=lambda site: Written(f"j{subscript([site.params['n']])}({site.operands[0].text})"),
+    kernel=kernels.spherical_jn,
+    elementwise=True,
+    spreads=True,
 )
 
 OPS = (
@@ -105,4 +143,6 @@ OPS = (
     arctan2,
     logaddexp,
     logaddexp2,
+    sinc,
+    spherical_jn,
 )

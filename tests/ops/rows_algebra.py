@@ -79,6 +79,10 @@ POSITIVE = Matrix(-0.5, 0.5, symmetric=True)
 _SQUARE = [(((3, 3),), {}), (((2, 2, 2),), {})]
 
 
+def _cofactor(x: Any) -> Any:
+    return jnp.linalg.det(x)[..., None, None] * jnp.linalg.inv(x).mT
+
+
 def _solve(a: Any, b: Any) -> Any:
     return (
         (jnp.linalg.inv(a) @ b) if b.ndim > 1 else jnp.einsum("...ij,j->...i", jnp.linalg.inv(a), b)
@@ -89,9 +93,15 @@ FACTORISATION = (
     Row("inv", jnp.linalg.inv, _SQUARE, (REGULAR,)),
     Row(
         "cofactor",
-        lambda x: jnp.linalg.det(x)[..., None, None] * jnp.linalg.inv(x).mT,
+        _cofactor,
         _SQUARE,
         (REGULAR,),
+    ),
+    Row(
+        "cofactor_along",
+        lambda x, v: jax.jvp(_cofactor, (x,), (v,))[1],
+        [(shapes * 2, params) for shapes, params in _SQUARE],
+        (REGULAR, REAL),
     ),
     Row("det", jnp.linalg.det, _SQUARE, (REGULAR,)),
     Row("logabsdet", lambda x: jnp.linalg.slogdet(x)[1], _SQUARE, (REGULAR,)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from tests.ops.table import POSITIVE, REAL, Operand, binary, unary
+from tests.ops.table import POSITIVE, REAL, Operand, Row, binary, unary
 
 INSIDE = Operand(-0.9, 0.9)
 BEYOND_ONE = Operand(1.2, 3.0)
@@ -27,6 +27,13 @@ TRIGONOMETRY = (
     binary("arctan2", jnp.arctan2),
     binary("logaddexp", jnp.logaddexp),
     binary("logaddexp2", jnp.logaddexp2),
+    unary("sinc", jnp.sinc),
+    Row(
+        "spherical_jn",
+        lambda z, n: jnp.sin(z) / z if n == 0 else (jnp.sin(z) / z - jnp.cos(z)) / z,
+        [(((2, 3),), {"n": 1}), (((),), {"n": 0})],
+        (Operand(1.0, 7.0),),
+    ),
 )
 ROUNDING = (
     unary("floor", jnp.floor),

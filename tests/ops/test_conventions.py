@@ -82,6 +82,9 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
     "xlogy": [(gd.special.xlogy, ([0, 2], [0, 1]), [[-INF, 0], [0, 2]])],
     "xlog1py": [(gd.special.xlog1py, ([0, 2], [-1, 0]), [[-INF, 0], [0, 2]])],
     "i0e": [(gd.special.i0e, ([0],), [[0]])],
+    "logaddexp": [(np.logaddexp, ([-INF, -INF], [-INF, 0]), [[0.5, 0], [0.5, 1]])],
+    "logaddexp2": [(np.logaddexp2, ([-INF, -INF], [-INF, 0]), [[0.5, 0], [0.5, 1]])],
+    "logsumexp": [(gd.special.logsumexp, ([-INF, -INF],), [[1, 1]])],
     "svd_left": [(OPS["svd_left"], ([[2, 0], [0, 2]],), [[[0, 0], [0, 0]]])],
     "svd_right": [(OPS["svd_right"], ([[2, 0], [0, 2]],), [[[0, 0], [0, 0]]])],
     "pinv": [(OPS["pinv"], ([[2, 0], [0, 0]],), [[[-0.25, 0.25], [0.25, 0]]])],
@@ -142,6 +145,49 @@ def test_the_slope_of_a_product_is_the_product_of_the_others(
 def test_the_slope_of_the_determinant_of_a_singular_matrix() -> None:
     (found,) = slopes(OPS["det"], [[1, 2], [2, 4]])
     np.testing.assert_allclose(found, [[4, -2], [-2, 1]], rtol=1e-14)
+
+
+def test_the_second_derivative_of_the_determinant_of_singular_matrices() -> None:
+    """The coefficient of s t in det(x + s a + t b), by differences, which are exact."""
+    x = np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 2.0])  # of rank 1
+    a, b = np.random.default_rng(0).integers(-3, 4, (2, 3, 3)).astype(float)
+    found = gd.jvp(gd.grad(np.linalg.det), (x,), (a,))[1]
+
+    def det(s: int, t: int) -> float:
+        m = (x + s * a + t * b).tolist()
+        return sum(
+            m[0][i]
+            * (m[1][(i + 1) % 3] * m[2][(i + 2) % 3] - m[1][(i + 2) % 3] * m[2][(i + 1) % 3])
+            for i in range(3)
+        )
+
+    def mixed(h: int) -> float:
+        return (det(h, h) - det(h, -h) - det(-h, h) + det(-h, -h)) / (4 * h * h)
+
+    assert np.vdot(found, b) == pytest.approx(mixed(1), rel=1e-12)
+    np.testing.assert_allclose(
+        gd.hessian(np.linalg.det)(np.zeros((2, 2))).reshape(4, 4), np.diag([1, -1, -1, 1])[::-1]
+    )
+
+
+def test_derivatives_of_sinc_at_0_are_exact() -> None:
+    f = np.sinc
+    for wanted in (1.0, 0.0, -(np.pi**2) / 3, 0.0, np.pi**4 / 5):
+        assert f(0.0) == pytest.approx(wanted, rel=1e-14, abs=0)
+        f = gd.grad(f)
+
+
+def test_an_impossible_state_has_no_nan_in_its_slope() -> None:
+    """Forward probabilities of a chain whose second state cannot be reached."""
+    with np.errstate(all="ignore"):
+        log_step = np.log(np.array([[1.0, 0.0], [0.5, 0.5]]))
+
+        def total(start: Any) -> Any:
+            after = gd.special.logsumexp(start[:, None] + log_step, axis=0)
+            return gd.special.logsumexp(gd.special.logsumexp(after[:, None] + log_step, axis=0))
+
+        found = gd.grad(total)(np.array([0.3, -np.inf]))
+    np.testing.assert_array_equal(found, [1.0, 0.0])
 
 
 def test_logaddexp_beside_zero_has_slope_a_half() -> None:

@@ -118,3 +118,11 @@ def test_place_puts_a_slice_back() -> None:
         assert found.shape == x.shape
         np.testing.assert_array_equal(found[index], x[index])
         assert found.sum() == x[index].sum()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 9])
+def test_spherical_bessel_functions_equal_those_of_scipy(n: int) -> None:
+    z = np.concatenate([np.linspace(-30, 30, 1001), np.geomspace(1e-30, 1, 100), [0.0]])
+    wanted = scipy.special.spherical_jn(n, z)
+    np.testing.assert_allclose(kernels.spherical_jn(z, n), wanted, rtol=1e-10, atol=1e-14)
+    assert kernels.spherical_jn(z.astype(np.float32), n).dtype == np.float32
