@@ -47,7 +47,7 @@ class Augmentation:
         ----------
         images
             Their first axis counts them, the others hold the pixels: ``(n, rows * columns)``,
-            ``(n, rows, columns)`` or ``(n, channels, rows, columns)``.
+            ``(n, rows, columns)`` or ``(n, rows, columns, channels)``.
         rng
             A seed or a generator.
 
@@ -70,14 +70,15 @@ class Augmentation:
                 "these are no images", expected=f"floats, (n, … {rows} × {columns} pixels)",
                 got=f"{given.dtype} {given.shape}",
             )  # fmt: skip
-        stack = given.reshape(len(given), -1, rows, columns)
+        stack = given.reshape(len(given), rows, columns, -1)
         where = self._sources(len(given), random)
         changed = np.empty_like(stack)
         number = np.broadcast_to(np.arange(len(given))[:, None, None], where[0].shape)
-        for channel in range(stack.shape[1]):  # between images nothing is mixed: these are integers
+        for channel in range(stack.shape[-1]):  # the numbers are integers, so images do not mix
             map_coordinates(
-                stack[:, channel], (number, *where), changed[:, channel], order=1, mode="constant"
-            )
+                stack[..., channel], (number, *where), changed[..., channel], order=1,
+                mode="grid-constant",
+            )  # fmt: skip
         if self.noise:
             changed += random.normal(scale=self.noise, size=changed.shape)
         return changed.reshape(given.shape)

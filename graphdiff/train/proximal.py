@@ -14,7 +14,7 @@ from graphdiff.train.optimisers import Then
 
 
 def soft_threshold(alpha: float) -> Then:
-    """The proximal step of α‖θ‖₁: θ ← sign(θ) max(|θ| − εα, 0), which gives exact zeros.
+    """The proximal step of α‖θ‖₁: ``θ ← sign(θ) max(|θ| − εα, 0)``, which gives exact zeros.
 
     With `sgd` this is ISTA (Daubechies et al. 2004; Beck & Teboulle 2009).
 
