@@ -41,6 +41,7 @@ from graphdiff.functional import (
     vjp,
     vmap,
 )
+from graphdiff.graph.control import cond, fori, scan, while_loop
 from graphdiff.graph.dag import Graph, Report
 from graphdiff.graph.files import load
 from graphdiff.graph.tensor import Tensor
@@ -88,11 +89,13 @@ __all__ = [
     "check_gradients",
     "checkpoint",
     "compile",
+    "cond",
     "conventions",
     "count_paths",
     "draw",
     "eliminate",
     "expression",
+    "fori",
     "grad",
     "gradient",
     "hessian",
@@ -109,6 +112,7 @@ __all__ = [
     "path_sum",
     "plan",
     "random",
+    "scan",
     "special",
     "stop_gradient",
     "trace",
@@ -117,4 +121,5 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

@@ -18,10 +18,14 @@ def apply(op: str, *operands: Any, **params: Any) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """An operand: with the axis of examples in front, or without it, the same for all of them."""
+    """An operand: with the axis of examples in front, or without it, the same for all of them.
+
+    ``parts`` are the results of a loop or a branch, each with the axis.
+    """
 
     value: Tensor
     has_axis: bool
+    parts: tuple[Tensor, ...] = ()
 
     @property
     def ndim(self) -> int:

@@ -257,8 +257,15 @@ _POOLS = (
     *("max_pool2d", "max_pool2d_input", "max_pool2d_tangent"),
 )
 
+
+def _result(use: Use) -> Tensor:
+    index: int = use.params["index"]
+    return use.operands[0].parts[index]
+
+
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
+        "result": _result,
         **dict.fromkeys((*_REDUCTIONS, *_SOFT), _reduction),
         **dict.fromkeys(_ALONG, _along_one),
         **dict.fromkeys(_MATRICES, _spread),

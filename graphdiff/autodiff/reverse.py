@@ -12,14 +12,16 @@ branch that was not taken (see `graphdiff.ops.op.Masked`).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from graphdiff.autodiff.control import influences, pull_back_through
 from graphdiff.errors import GradientError, GraphError
 from graphdiff.graph import numpy_api
+from graphdiff.graph.body import results
 from graphdiff.graph.dag import Graph, here
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
@@ -86,6 +88,7 @@ def pull_back(
     wrt: Sequence[Tensor],
     name: str,
     linear: bool = False,
+    cut: Collection[str] = (),
 ) -> list[Tensor | None]:
     """Add to a graph the cotangents of some of its values, given those of others.
 
@@ -100,6 +103,8 @@ def pull_back(
     linear
         Whether the cotangents found shall be differentiated by those given. The mask of a branch
         that was not taken is then kept, and no zero is looked for in a cotangent.
+    cut
+        Nodes that nothing flows back through.
 
     Returns
     -------
@@ -112,7 +117,7 @@ def pull_back(
     """
     graph = wrt[0].graph
     targets = [tensor.name for tensor in wrt]
-    active = _active(graph, {value.name for value, _ in seeds}, set(targets))
+    active = _active(graph, {value.name for value, _ in seeds}, set(targets), cut)
     sweep = _Sweep(graph, name, active, linear)
     sweep.run([(value.name, cotangent) for value, cotangent in seeds])
     found: list[Tensor | None] = []
@@ -193,7 +198,17 @@ def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bo
     return floats and op.rule(position) is not None
 
 
-def _active(graph: Graph, roots: set[str], targets: set[str]) -> dict[str, tuple[int, ...]]:
+def _passes(graph: Graph, node: str, loop: str, reached: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether a result of a loop has a derivative by what was reached of the loop's operands."""
+    if not graph.spec(node).is_float:
+        return False
+    index = graph.dag.nodes[node]["params"]["index"]
+    return not influences(graph, loop)[index].isdisjoint(reached[loop])
+
+
+def _active(
+    graph: Graph, roots: set[str], targets: set[str], cut: Collection[str] = ()
+) -> dict[str, tuple[int, ...]]:
     """The nodes between the targets and the roots, in order, with the positions of path edges."""
     order = order_among(graph.dag, users_of(graph.dag, targets))
     reached: dict[str, tuple[int, ...]] = {}
@@ -202,7 +217,14 @@ def _active(graph: Graph, roots: set[str], targets: set[str]) -> dict[str, tuple
         along = [i for i, operand in enumerate(operands) if operand in reached]
         if along:
             op = graph.op(node)
-            along = [i for i in along if _carries(graph, op, i, operands[i], node)]
+            if op.name == "result":
+                along = along if _passes(graph, node, operands[0], reached) else []
+            elif not op.bodies:
+                along = [i for i in along if _carries(graph, op, i, operands[i], node)]
+            elif node in cut:
+                along = []
+            else:
+                along = [i for i in along if graph.spec(operands[i]).is_float]
         if along or node in targets:
             reached[node] = tuple(along)
     needed = roots & reached.keys()
@@ -239,7 +261,10 @@ class _Sweep:
             if root in self.active:
                 self.contributions.setdefault(root, []).append(Cotangent(given))
         for node in reversed(self.active):
-            if node in self.contributions:
+            if self.graph.op(node).bodies:
+                with self.marking(node):
+                    self.pull_back_through(node)
+            elif node in self.contributions:
                 with self.marking(node):
                     cotangent = self.accumulate(node)
                     self.table[node] = cotangent
@@ -279,6 +304,9 @@ class _Sweep:
     def pull_back(self, node: str, cotangent: Cotangent) -> None:
         """One vector-Jacobian product for each edge of the node that is on a path."""
         graph, op = self.graph, self.graph.op(node)
+        if op.name == "result":  # it is taken up where its loop is
+            self.products += len(self.active[node])
+            return
         if not op.elementwise:
             cotangent = cotangent.settled()
             if not (op.spreads and cotangent.value.ndim == 0):
@@ -295,6 +323,26 @@ class _Sweep:
             part = self.contribution(op, cotangent, made, operands[position], out.shape)
             if part is not None:
                 self.contributions.setdefault(names[position], []).append(part)
+
+    def pull_back_through(self, node: str) -> None:
+        """The products of a loop or a branch, whose results have their cotangents already."""
+        graph, positions = self.graph, self.active[node]
+        cotangents: dict[int, Tensor] = {}
+        for index, users in sorted(results(graph, node).items()):
+            for user in users:
+                if user in self.table and user in self.active:
+                    part = self.table[user].settled().value
+                    value = broadcast_to(part, graph.spec(user).shape)
+                    cotangents[index] = cotangents[index] + value if index in cotangents else value
+        self.products += len(positions)
+        names = graph.operands(node)
+        if not cotangents or not positions:
+            return
+        found = pull_back_through(
+            graph, node, cotangents, positions, self.seed, self.linear, pull_back
+        )
+        for position, value in found.items():
+            self.contributions.setdefault(names[position], []).append(Cotangent(value))
 
     def contribution(
         self, op: Op, cotangent: Cotangent, made: Any, operand: Tensor, shape: Shape

@@ -110,7 +110,17 @@ class Labels:
         def full(text: str) -> str:
             return _TOKEN.sub(lambda match: self.name(self.behind[match.group()], scope), text)
 
-        return broken(list(map(full, _BREAK.split(formula))), taken)
+        statements = formula.split("; ")
+        if len(statements) == 1:
+            return broken(list(map(full, _BREAK.split(formula))), taken)
+        lines: list[str] = []
+        for i, statement in enumerate(statements):
+            end = ";" if i + 1 < len(statements) else ""
+            parts = list(map(full, _BREAK.split(statement + end)))
+            lines += broken(parts, 0 if i else taken)
+        if len(lines) > 2 * MOST_LINES:
+            lines[2 * MOST_LINES - 1 :] = ["…"]
+        return lines
 
 
 def _token(number: int) -> str:

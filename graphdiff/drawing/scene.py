@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from graphdiff.drawing.labels import Labels
+from graphdiff.graph.body import carried_as, results
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import Names, plain
 from graphdiff.lower.program import Program, program
@@ -128,7 +130,9 @@ def _values(written: Program, labels: Labels) -> Iterator[_Entry]:
     """The values of the generated source, its arguments first."""
     given = (*written.arguments, *written.arrays)
     order = [*given, *(node for value in written.values.values() for node in value.nodes)]
-    formulas = labels.formulas(dict.fromkeys(order), (*given, *written.values))
+    taken = (n for n in order if written.graph.op(n).name == "result")
+    lines = dict.fromkeys((*given, *written.values, *taken))
+    formulas = labels.formulas(dict.fromkeys(order), lines)
     for node in given:
         yield _Entry(node, "", (), repr(written.graph.spec(node)))
     for node, value in written.values.items():
@@ -181,7 +185,10 @@ class _Stage:
         scope = home if faced is not None or column == 0 else ""
         op = attributes["op"]
         kind: Kind = op if op in ("input", "parameter") else "op"
-        name = labels.name(node, scope)
+        parts = results(graph, node) if spec.parts else {}
+        firsts = [users[0] for _, users in sorted(parts.items())]
+        named = [carried_as(graph, part) or labels.name(part, scope) for part in firsts]
+        name = ", ".join(dict.fromkeys(named)) or labels.name(node, scope)
         if op in _SCALARS and not self.results.get(node):
             kind = "constant"
         lines: tuple[str, ...] = ()
@@ -195,12 +202,12 @@ class _Stage:
             name=name,
             lines=lines,
             note=self.note(node, op, spec),
-            shape=shape_text(spec.shape) if kind == "op" else "",
+            shape=_shape(spec) if kind == "op" else "",
             used=used,
             column=column,
             scope=scope,
             home=home,
-            output=node in self.results,
+            output=not self.results.keys().isdisjoint((node, *chain(*parts.values()))),
             faces=None if faced is None else self.boxes[faced].key,
             tip=plain(entry.tip),
         )
@@ -224,7 +231,8 @@ class _Stage:
 
     def note(self, node: str, op: str, spec: Spec) -> str:
         """The small type: of a leaf what it is, of others the dtype if it is not the usual one."""
-        words = [] if spec.dtype.name == "float64" else [spec.dtype.name]
+        plain = spec.dtype.name == "float64" or spec.parts
+        words = [] if plain else [spec.dtype.name]
         if op in ("input", "parameter") or (op == "constant" and spec.ndim):
             role = self.graph.dag.nodes[node].get("role", op)
             words = [role, *words, shape_text(spec.shape)]
@@ -250,7 +258,12 @@ class _Stage:
         head = self.boxes[entry.node]
         for operand in entry.operands:
             tail = self.boxes[operand]
-            shape = shape_text(self.graph.spec(operand).shape)
+            shape = _shape(self.graph.spec(operand))
             again = tail.column < head.column and tail.kind != "constant"
             shape = "" if tail.kind == "constant" else shape
             self.arrows.append(Arrow(tail.key, head.key, shape, again))
+
+
+def _shape(spec: Spec) -> str:
+    """The shape of a value; of several, each of theirs."""
+    return ", ".join(dict.fromkeys(shape_text(part.shape) for part in spec.parts or (spec,)))

@@ -88,7 +88,7 @@ def called(
     try:
         trace = traced(f, args, kwargs)
     except OtherGraphError as error:
-        if error.outer is not graph:
+        if error.outer is None or not (error.outer is graph or graph._takes_from(error.outer)):
             raise
         return f(*args, **kwargs)
     inner = rewritten(trace.graph, STABLE)

@@ -14,6 +14,7 @@ import optree
 from graphdiff.compiler import compile
 from graphdiff.errors import GraphError, here
 from graphdiff.graph.allocation import collection_paused
+from graphdiff.graph.body import innermost
 from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import Structure, flatten, unflatten
 from graphdiff.graph.tensor import Tensor
@@ -122,9 +123,9 @@ class Function:
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, _ = flatten((args, kwargs))
-        for leaf in leaves:
-            if isinstance(leaf, Tensor):
-                return self._inline(leaf.graph, args, kwargs)
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        if tensors:
+            return self._within(innermost(tensors), args, kwargs)
         try:
             entry = self._built(args, kwargs)
         except OtherGraphError as error:
@@ -133,6 +134,15 @@ class Function:
             return self._inline(error.outer, args, kwargs)
         self._last = entry
         return entry(leaves)
+
+    def _within(self, graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result in a graph, or in the body of a loop in it that the function reads from."""
+        try:
+            return self._inline(graph, args, kwargs)
+        except OtherGraphError as error:
+            if error.outer is None or not error.outer._takes_from(graph):
+                raise
+            return self._inline(error.outer, args, kwargs)
 
     def _built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry:
         leaves, structure = flatten((args, kwargs))

@@ -15,6 +15,7 @@ from graphdiff.functional.arguments import called, fresh, or_zeros, own
 from graphdiff.functional.calling import Function, Inline
 from graphdiff.functional.compiled import jit
 from graphdiff.functional.gradients import grad
+from graphdiff.graph.body import innermost
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor
@@ -165,9 +166,9 @@ def _named(function: Callable[..., Any], f: Callable[..., Any]) -> Callable[...,
 def _graph(*values: Any) -> Graph:
     """The graph that the tensors among some values belong to."""
     leaves, _ = flatten(values)
-    for leaf in leaves:
-        if isinstance(leaf, Tensor):
-            return leaf.graph
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    if tensors:
+        return innermost(tensors)
     raise ArgumentError(
         "there is no array among the arguments", origin=here(),
         got=", ".join(type(leaf).__name__ for leaf in leaves) or "no arguments",

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,12 @@ from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Spec, dtype_of
 
 SOURCES = ("input", "parameter", "constant", "size")
+
+_births = count()  # tells a graph that is traced within another from the one around it
+
+# The side of a branch that this thread is tracing: what it computes belongs there, even where it
+# reads nothing but what is outside, since it may not be run.
+branch: ContextVar[Graph | None] = ContextVar("branch", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +87,17 @@ class OtherGraphError(GraphError):
 
     def __init__(self, graph: Graph, tensor: Any) -> None:
         super().__init__(
-            "a tensor of another graph", expected=f"tensors of {graph.name!r}", got=repr(tensor)
-        )
-        self.graphs: tuple[Graph, Graph] = graph, tensor.graph
+            "a tensor of another graph",
+            expected=f"tensors of {graph.name!r}", got=repr(tensor), hint=tensor.graph._leaving,
+        )  # fmt: skip
+        self.graph = graph
+        self.tensor: Tensor = tensor
         self.outer: Graph | None = None
+
+    def leaves(self, graph: Graph) -> None:
+        """Note that it passes out of the function that a graph is traced of."""
+        around = [g for g in (self.graph, self.tensor.graph) if g._born < graph._born]
+        self.outer = around[0] if len(around) == 1 else None
 
 
 class Graph:
@@ -106,10 +121,13 @@ class Graph:
     ('t',)
     """
 
-    __slots__ = ("__weakref__", "_cells", "_declared", "_setting", "dag")
+    __slots__ = ("__weakref__", "_born", "_cells", "_declared", "_setting", "dag")
+
+    _leaving: str | None = None  # the hint where one of its tensors is used elsewhere
 
     def __init__(self, name: str = "graph") -> None:
         check_name(name)
+        self._born = next(_births)
         self.dag = nx.MultiDiGraph(name=name, outputs={}, derivatives={}, sweeps={}, ops={})
         self._setting = Setting()
         self._declared = 0
@@ -448,8 +466,16 @@ class Graph:
         op = self.find(op)
         if not isinstance(operands, tuple):
             operands = _operands_of(operands, op)
+        inside = branch.get()
+        if inside is not None and inside._takes_from(self):
+            return inside.apply(op, operands, params)
         beside = operands if op.elementwise else ()
-        found = [self._operand(operand, beside) for operand in operands]
+        try:
+            found = [self._operand(operand, beside) for operand in operands]
+        except OtherGraphError as error:
+            if not error.tensor.graph._takes_from(self):
+                raise
+            return error.tensor.graph.apply(op, operands, params)
         nodes = self.dag._node
         specs = tuple(nodes[o]["spec"] if isinstance(o, str) else o.spec for o in found)
         params, spec = infer(op, specs, params or {}, found)
@@ -535,7 +561,7 @@ class Graph:
         if graph is self:
             return str(value.name)  # type: ignore[attr-defined]  # a Tensor
         if graph is not None:
-            raise OtherGraphError(self, value)
+            return self._taken(value)  # type: ignore[arg-type]  # a Tensor
         if not is_weak(value):
             array = frozen_array(value)
             return Source("constant", {"value": array}, Spec(array.shape, array.dtype))
@@ -545,6 +571,14 @@ class Graph:
             params = {"dimension": value, "dtype": str(dtype)}
             return Source("size", params, Spec((), dtype))
         return Source("constant", {"value": value}, Spec((), dtype))
+
+    def _taken(self, tensor: Tensor) -> str:
+        """The node that stands for a tensor of another graph, where there may be one."""
+        raise OtherGraphError(self, tensor)
+
+    def _takes_from(self, other: Graph) -> bool:
+        """Whether a tensor of another graph may be an operand in this one."""
+        return False
 
     def _rename(self, node: str, name: str) -> None:
         """Give a node the user's name; tensors that hold it follow. Cost: its degree."""

@@ -141,7 +141,7 @@ def from_json(document: Mapping[str, Any], ops: Iterable[Op] = ()) -> Graph:
         dag.add_node(
             name,
             op=node["op"],
-            spec=Spec.of(node["shape"], node["dtype"]),
+            **({} if node["dtype"] == "object" else _spec(node)),
             params=_decode_all(node["params"]),
             **_decode_all(node["marks"]),
         )
@@ -153,18 +153,29 @@ def from_json(document: Mapping[str, Any], ops: Iterable[Op] = ()) -> Graph:
     return Graph.from_networkx(dag)
 
 
+def _spec(node: Mapping[str, Any]) -> dict[str, Spec]:
+    return {"spec": Spec.of(node["shape"], node["dtype"])}
+
+
 def digest(graph: Graph) -> str:
     """Eight hexadecimal digits that tell graphs apart by what they compute and how it is named."""
+    return fingerprint(graph)[:8]
+
+
+def fingerprint(graph: Graph) -> str:
+    """The whole of what `digest` shortens; graphs inside nodes count by their own."""
     hashed = hashlib.sha256(json.dumps([graph.name, graph.outputs_by_name]).encode())
     for name in graph.order():
         attributes = graph.dag.nodes[name]
-        node = _declaration_to_json(
-            graph, name, attributes["op"], attributes["spec"], attributes["params"]
-        )
+        params = {
+            key: fingerprint(value) if isinstance(value, Graph) else value
+            for key, value in attributes["params"].items()
+        }
+        node = _declaration_to_json(graph, name, attributes["op"], attributes["spec"], params)
         if "policy" in attributes:
             node["policy"] = attributes["policy"]
         hashed.update(json.dumps(node).encode())
-    return hashed.hexdigest()[:8]
+    return hashed.hexdigest()
 
 
 def _encode_all(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,6 +206,8 @@ def _encode(value: Any) -> Any:
         return {"float": repr(value)}
     if kind is Dim:
         return {"dimension": str(value)}
+    if kind is Graph:
+        return {"graph": to_json(value)}
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
         data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode("ascii")
         word = "array" if kind is np.ndarray else "scalar"
@@ -216,6 +229,8 @@ def _decode(value: Any) -> Any:
             return np.frombuffer(base64.b64decode(data), dtype)[0]
         case {"dimension": text}:
             return Dim(text)
+        case {"graph": document}:
+            return from_json(document)
         case {"float": text}:
             return float(text)
         case {"list": parts}:

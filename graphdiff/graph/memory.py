@@ -80,6 +80,11 @@ def refresh(tensor: Tensor) -> None:
 
 def write(tensor: Tensor, value: Tensor) -> None:
     """Let a tensor hold another value of its shape and dtype, and all that it is a view of."""
+    if value.graph is not tensor.graph:
+        raise GraphError(
+            "the body of a loop or a branch assigns to an array from around it", node=tensor.name,
+            hint="carry it through the loop, or return it",
+        )  # fmt: skip
     place = tensor._place
     if place is None:
         tensor._cell = value._cell

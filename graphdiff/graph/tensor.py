@@ -266,7 +266,11 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         )
 
     def __bool__(self) -> NoReturn:
-        self._not_known("a truth value", "use np.where(condition, a, b) instead of a branch")
+        self._not_known(
+            "a truth value",
+            "np.where(condition, a, b) computes both sides, gd.cond runs one of two; "
+            "gd.while_loop repeats",
+        )
 
     def __float__(self) -> NoReturn:
         self._not_known(
@@ -281,7 +285,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         self._not_known("a complex number")
 
     def __index__(self) -> NoReturn:
-        self._not_known("an index")
+        self._not_known("an index", "gd.fori counts up to it; x[i] takes an element")
 
     def item(self) -> NoReturn:
         """Refused: there is no value yet."""
@@ -301,7 +305,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         if self.ndim == 0 or not isinstance(self.shape[0], int):
             raise ShapeError(
                 "the length is not a known number",
-                node=self.name, got=str(self.spec), hint="use x.shape[0] in formulas",
+                node=self.name, got=str(self.spec),
+                hint="use x.shape[0] in formulas, and gd.scan to loop over the rows",
             )  # fmt: skip
         return self.shape[0]
 

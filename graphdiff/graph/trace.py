@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError
+from graphdiff.graph.body import add_all
 from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
-from graphdiff.graph.nodes import Source
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.spec import Spec, dtype_of
 
@@ -84,6 +84,24 @@ def traced(
     ``aux``.
     """
     graph = Graph(function_name(f))
+    inputs, result = called(graph, f, args, kwargs)
+    leaves, structure = flatten(result)
+    taken = {name.split(".")[0] for name in inputs if name is not None}
+    if has_aux:
+        value, _ = pair(result, graph.name)
+        outputs = leaf_names(flatten(value)[1], _free("out", taken))
+        outputs += leaf_names(flatten(result[1])[1], _free("aux", taken))
+    else:
+        outputs = leaf_names(structure, _free("out", taken))
+    for name, leaf in zip(outputs, leaves, strict=True):
+        add_output(graph, name, leaf)
+    return Trace(graph, tuple(inputs), tuple(outputs), structure)
+
+
+def called(
+    graph: Graph, f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[str | None], Any]:
+    """Call a function with inputs of a graph; returns their names, leaf by leaf, and the result."""
     kwargs = dict(sorted(kwargs.items()))  # the order in which they are flattened
     names = argument_names(f, args, kwargs)
     values: list[Any] = []
@@ -100,25 +118,13 @@ def traced(
     try:
         result = f(*values[:count], **dict(zip(kwargs, values[count:], strict=True)))
     except OtherGraphError as error:
-        error.outer = next(
-            (g for g in error.graphs if graph in error.graphs and g is not graph), None
-        )
+        error.leaves(graph)
         raise
     except ValueError as error:  # NumPy's, of an item assignment that asked for a float
         if isinstance(error.__cause__, GraphdiffError):
             raise error.__cause__ from None
         raise
-    leaves, structure = flatten(result)
-    taken = {name.split(".")[0] for name in inputs if name is not None}
-    if has_aux:
-        value, _ = pair(result, graph.name)
-        outputs = leaf_names(flatten(value)[1], _free("out", taken))
-        outputs += leaf_names(flatten(result[1])[1], _free("aux", taken))
-    else:
-        outputs = leaf_names(structure, _free("out", taken))
-    for name, leaf in zip(outputs, leaves, strict=True):
-        add_output(graph, name, leaf)
-    return Trace(graph, tuple(inputs), tuple(outputs), structure)
+    return inputs, result
 
 
 def inlined(trace: Trace, graph: Graph, leaves: Sequence[Any]) -> Any:
@@ -136,22 +142,9 @@ def inlined(trace: Trace, graph: Graph, leaves: Sequence[Any]) -> Any:
     inner = trace.graph
     given = zip(leaves, trace.inputs, strict=True)
     found: dict[str, Tensor] = {name: leaf for leaf, name in given if name is not None}
-    for node in inner.order():
-        if node in found:
-            continue
-        attributes = inner.dag.nodes[node]
-        operands = tuple(found[source] for source in inner.operands(node))
-        with graph.marking(**{key: attributes[key] for key in _MARKS if key in attributes}):
-            if operands:
-                found[node] = graph.apply(inner.op(node), operands, attributes["params"])
-            else:
-                source = Source(attributes["op"], attributes["params"], attributes["spec"])
-                found[node] = Tensor(graph, graph._insert_source(source))
+    add_all(inner, graph, found)
     outputs = inner.outputs_by_name
     return unflatten(trace.structure, [found[outputs[name]].copy() for name in trace.outputs])
-
-
-_MARKS = ("phase", "scope", "origin", "local", "policy", "seed", "via")
 
 
 def pair(result: Any, name: str) -> tuple[Any, Any]:

@@ -12,14 +12,12 @@ import keyword
 import re
 from collections.abc import Iterable, Mapping
 
+from graphdiff.graph.body import carried_as, input_names, output_nodes, results
 from graphdiff.graph.dag import Graph
-from graphdiff.graph.origin import ends_a_line
+from graphdiff.graph.origin import before_activation, ends_a_line
 
 _RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np"})
 
-_ACTIVATIONS = frozenset(
-    {"relu", "tanh", "sigmoid", "softplus", "hard_tanh", "maximum", "minimum", "erf"}
-)
 _LETTERS: Mapping[str, str] = {
     "subtract": "e",
     "exp": "u",
@@ -72,19 +70,28 @@ class Names:
         What is being written.
     taken
         Names that the program uses otherwise.
+    around
+        The names of the graph that holds this one: they are in the same function.
     """
 
-    def __init__(self, graph: Graph, taken: Iterable[str] = ()) -> None:
+    def __init__(
+        self, graph: Graph, taken: Iterable[str] = (), around: Names | None = None
+    ) -> None:
         self.graph = graph
         self.nodes = graph.dag._node
-        self.taken = {*_RESERVED, *taken}
-        self.numbers: dict[str, int] = {}
+        self.taken: set[str] = {*_RESERVED, *taken} if around is None else around.taken
+        self.numbers: dict[str, int] = {} if around is None else around.numbers
         self.variables: dict[str, str] = {}
-        self.dimensions: dict[str, str] = {}
+        self.dimensions: dict[str, str] = {} if around is None else around.dimensions
         self.outputs = {node: name for name, node in reversed(graph.outputs_by_name.items())}
         self.users_own = {
             identifier(node) for node, named in graph.dag.nodes(data="named") if named
         }
+        self.depth: int = 0 if around is None else around.depth + 1
+        self.counters: dict[int, str] = {} if around is None else around.counters
+        self.outer: frozenset[str] = (
+            frozenset() if around is None else around.outer | around.users_own
+        )
 
     def dimension(self, name: str) -> str:
         """The variable of a named dimension."""
@@ -97,15 +104,31 @@ class Names:
         if node not in self.variables:
             wish = self._wish(node)
             own = self.nodes[node]["named"]
-            if not own and wish in self.users_own:
+            if (not own and wish in self.users_own) or wish in self.outer:
                 wish = f"{wish}_"
             self.variables[node] = self._unique(wish)
         return self.variables[node]
+
+    def wishes(self, node: str, name: str) -> bool:
+        """Whether a node's variable would have a name, if it is free."""
+        return self.variables.get(node, self._wish(node)) == name
+
+    def counter(self) -> str:
+        """The variable that counts the steps of a loop; loops side by side have the same."""
+        if self.depth not in self.counters:
+            free = (c for c in "ijkmn" if c not in self.taken | self.users_own | self.outer)
+            self.counters[self.depth] = self._unique(next(free, "i"))
+        return self.counters[self.depth]
 
     def label(self, node: str) -> str:
         """A node's name for people: its own, ``∂J/∂h``, or its variable."""
         derivatives = self.graph.dag.graph["derivatives"]
         attributes = self.nodes[node]
+        if attributes["spec"].parts:
+            taken = sorted(results(self.graph, node).items())
+            firsts = (users[0] for _, users in taken)
+            labels = (carried_as(self.graph, part) or self.label(part) for part in firsts)
+            return ", ".join(dict.fromkeys(labels)) or self.variable(node)
         name = self.outputs.get(node)
         if name in derivatives:
             seed, wrt = derivatives[name]
@@ -140,6 +163,10 @@ class Names:
         of = self.gradient_of(node)
         if of is not None:
             return f"d{identifier(attributes['seed'])}_d{self.variable(of)}"
+        if attributes["phase"] == "gradient" and ends_a_line(self.graph.dag, node):
+            return identifier(attributes["local"])
+        if attributes["op"] == "result":
+            return self._of_loop(node)
         if attributes["phase"] == "gradient":
             return self._of_activation(node) or _LETTERS.get(attributes["op"], "v")
         if ends_a_line(self.graph.dag, node):
@@ -147,6 +174,25 @@ class Names:
         else:
             name = self._before_activation(node) or _LETTERS.get(attributes["op"], "v")
         return identifier(f"{attributes['scope']}/{name}")
+
+    def _of_loop(self, node: str) -> str:
+        """The user's variable, or one after the body's: ``hs`` for all values of ``h``."""
+        if ends_a_line(self.graph.dag, node):
+            return identifier(self.nodes[node]["local"])
+        params = self.nodes[self.graph.operands(node)[0]]["params"]
+        body, index = params.get("body", params.get("then")), self.nodes[node]["params"]["index"]
+        inner = output_nodes(body)[index]
+        attributes = body.dag.nodes[inner]
+        name = inner if attributes["named"] else None
+        if name is None and ends_a_line(body.dag, inner):
+            name = attributes["local"]
+        if name is None:
+            name = before_activation(body.dag, inner) or _LETTERS.get(attributes["op"], "v")
+        name = identifier(name)
+        if "length" not in params or index < params["carries"]:
+            return name
+        carried = attributes["op"] == "input" and inner in input_names(body)[: params["carries"]]
+        return f"{name}_before" if carried else f"{name}s"
 
     def _of_activation(self, node: str) -> str | None:
         """``dJ_da1`` for the cotangent of what stands before the activation ``h1``."""
@@ -157,13 +203,7 @@ class Names:
         return None
 
     def _before_activation(self, node: str) -> str | None:
-        """``a1`` for the value whose activation is ``h1``."""
-        nodes = self.nodes
-        for user in self.graph.dag._succ[node]:
-            if nodes[user]["op"] in _ACTIVATIONS and nodes[user]["phase"] == "forward":
-                digits = re.search(r"\d*$", user if nodes[user]["named"] else "")
-                return f"a{digits.group() if digits else ''}"
-        return None
+        return before_activation(self.graph.dag, node)
 
     def _unique(self, wish: str) -> str:
         name = f"{wish}_" if wish in _RESERVED else wish

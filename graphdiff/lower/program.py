@@ -7,23 +7,28 @@ pictures are both made from this list, so they tell the same story.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from graphdiff.graph.body import begins_loops, carried_as, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.origin import ends_a_line
+from graphdiff.lower.control import Block, Line, block
+from graphdiff.lower.loop_formula import ELLIPSIS as ELLIPSIS
+from graphdiff.lower.loop_formula import loop_formula
 from graphdiff.lower.names import Names
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Dim, Spec, dimension_names
+from graphdiff.ops.spec import Dim, Shape, Spec, dimension_names
 
 Step = tuple[str, str]  # "compute" or "free", and a node
 
 LIMIT = 66  # columns of an expression, beyond which a part of it becomes a value of its own
-ELLIPSIS = "…"  # stands for a part of a formula that is too long to be read
 _LONGEST = 200
 _UNWRITTEN = Written("")
 
@@ -51,6 +56,8 @@ class Value:
         The nodes that are folded into it, itself the last.
     operands
         The nodes of the values that it is computed from.
+    block
+        The statements of a loop or a branch, which then stand in the place of the expression.
     """
 
     node: str
@@ -60,6 +67,7 @@ class Value:
     phase: str
     nodes: tuple[str, ...]
     operands: tuple[str, ...]
+    block: tuple[Line, ...] = ()
 
 
 def _strong(op: Op, specs: tuple[Spec, ...], weak: tuple[bool, ...]) -> list[str]:
@@ -98,7 +106,7 @@ def substituted(site: Site, names: Mapping[str, str]) -> Site:
         return value
 
     def spec(value: Spec) -> Spec:
-        return Spec(one(value.shape), value.dtype)
+        return Spec(one(value.shape), value.dtype, value.parts)
 
     params = {key: one(value) for key, value in site.params.items()}
     return Site(site.operands, tuple(map(spec, site.specs)), spec(site.out), params)
@@ -111,6 +119,7 @@ class Program:
     ``arguments`` are the inputs and parameters, ``arrays`` the constants that are no numbers.
     ``steps`` says what is computed and freed, and when. ``dimensions`` gives the variable of each
     named dimension. ``results`` is the text for each output, and ``reads`` the values in it.
+    ``inner_arrays`` are the constants inside loops and branches, by their variables.
     """
 
     graph: Graph
@@ -123,6 +132,7 @@ class Program:
     dimensions: Mapping[str, str]
     results: Mapping[str, Written]
     reads: Mapping[str, tuple[str, ...]]
+    inner_arrays: Mapping[str, np.ndarray[Any, Any]]
 
 
 def program(
@@ -144,23 +154,25 @@ def program(
     -----
     Linear in nodes and edges.
     """
-    return _Writer(graph, taken, schedule).program()
+    return Writer(graph, Names(graph, taken), schedule).program()
 
 
 @dataclass(slots=True, eq=False)
-class _Piece:
+class Piece:
     """A node on its way into the text.
 
     ``text`` stands for it in the expressions of its users; ``code`` is what its own line says, None
     as long as it has none. A ``number`` is one of Python's, not of NumPy's; it is ``whole`` if it
     is an int, being made of sizes. What is not ``given`` and has no line is folded into its users:
     ``inner`` are the nodes of which its expression is made, ``reads`` those that it refers to.
+    ``block`` are the statements of a loop or a branch; a result of one is ``borrowed`` if it may
+    share memory with something else.
     """
 
     node: str
     op: Op
     facts: Mapping[str, Any]
-    operands: list[_Piece]
+    operands: list[Piece]
     text: Written = _UNWRITTEN
     code: Written | None = None
     number: bool = False
@@ -168,43 +180,54 @@ class _Piece:
     given: bool = False
     inner: Sequence[str] = ()
     reads: Mapping[str, None] = field(default_factory=dict)
+    block: Block | None = None
+    borrowed: bool = False
 
     @property
     def spec(self) -> Spec:
+        """The shape and the dtype."""
         spec: Spec = self.facts["spec"]
         return spec
 
 
-class _Writer:
-    """The state of one pass over a graph in topological order."""
+class Writer:
+    """The state of one pass over a graph in topological order.
 
-    def __init__(self, graph: Graph, taken: Iterable[str], schedule: Sequence[Step] | None) -> None:
+    ``around`` is the writer of the graph that holds this one; the outputs are then for a loop or a
+    branch to use, and ``handed`` says how often.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        names: Names,
+        schedule: Sequence[Step] | None,
+        around: Writer | None = None,
+    ) -> None:
         self.graph = graph
         self.schedule = schedule
         self.planned = {node for _, node in schedule or ()}
-        self.names = Names(graph, taken)
-        self.outputs = set(graph.outputs_by_name.values())
-        self.pieces: dict[str, _Piece] = {}
+        self.names = names
+        handed = graph.outputs_by_name.values()
+        self.outputs = set(handed if around is None else ())
+        self.handed = Counter(() if around is None else handed)
+        self.inner_arrays: dict[str, np.ndarray[Any, Any]]
+        self.inner_arrays = {} if around is None else around.inner_arrays
+        self.pieces: dict[str, Piece] = {}
         for node in forward_first(graph):
             operands = [self.pieces[operand] for operand in graph.operands(node)]
-            self.pieces[node] = _Piece(node, graph.op(node), graph.dag._node[node], operands)
+            self.pieces[node] = Piece(node, graph.op(node), graph.dag._node[node], operands)
 
     def program(self) -> Program:
+        """All values of the graph."""
         pieces = self.pieces.values()
         arguments = [p for p in pieces if p.op.name in ("input", "parameter")]
         arguments.sort(key=lambda p: p.op.name == "parameter")
         self._give(arguments)
-        for piece in pieces:
-            for part in piece.spec.shape:
-                for name in dimension_names(part):
-                    self.names.dimension(name)
-        arrays = [p for p in pieces if p.op.name == "constant" and p.spec.ndim > 0]
+        self._name_dimensions()
+        arrays = self._arrays()
         self._give(arrays)
-        for piece in pieces:
-            if not piece.given:
-                self._write(piece)
-        results = self._results()
-        values = {p.node: _value(p) for p in pieces if not p.given and _folded(p)}
+        values = self._values()
         steps = self.schedule or [("compute", node) for node in values]
         return Program(
             self.graph,
@@ -215,11 +238,68 @@ class _Writer:
             tuple(steps),
             _holders(values),
             dict(self.names.dimensions),
-            results,
+            self._results(),
             {name: self._read(node) for name, node in self.graph.outputs_by_name.items()},
+            self.inner_arrays,
         )
 
-    def _give(self, pieces: Iterable[_Piece]) -> None:
+    def _name_dimensions(self) -> None:
+        for piece in self.pieces.values():
+            for part in chain(piece.spec.shape, *(one.shape for one in piece.spec.parts)):
+                for name in dimension_names(part):
+                    self.names.dimension(name)
+
+    def _arrays(self) -> list[Piece]:
+        pieces = self.pieces.values()
+        return [p for p in pieces if p.op.name == "constant" and p.spec.ndim > 0]
+
+    def _values(self) -> dict[str, Value]:
+        """Write all that is not given; returns what has a line."""
+        pieces = [piece for piece in self.pieces.values() if not piece.given]
+        for piece in pieces:
+            self._write(piece)
+        return {piece.node: self._value(piece) for piece in pieces if _folded(piece)}
+
+    # -- inside loops and branches -----------------------------------------------------------
+
+    def within(self, body: Graph) -> Writer:
+        """The writer of a graph inside this one."""
+        return Writer(body, Names(body, around=self.names), None, self)
+
+    def lines(self) -> list[Line]:
+        """The statements of a graph inside another; its inputs have been given before."""
+        self._name_dimensions()
+        arrays = self._arrays()
+        self._give(arrays)
+        self.inner_arrays |= {p.text.text: np.asarray(p.facts["params"]["value"]) for p in arrays}
+        return [Line(0, value) for value in self._values().values()]
+
+    def give(self, node: str, text: str, like: Piece | None = None) -> None:
+        """Let an input of a body be written as what stands outside for it."""
+        piece = self.pieces[node]
+        piece.given = True
+        piece.text = Written(text)
+        if like is not None:
+            piece.text, piece.number, piece.whole = like.text, like.number, like.whole
+
+    def atom(self, node: str) -> Piece:
+        """A value, given a line unless it is a name, a number or a mere transpose."""
+        piece = self.pieces[node]
+        text = piece.text.text
+        view = piece.op.name in _FREE and "(" not in text
+        if not (view or text.isidentifier() or piece.number):
+            self._keep(piece)
+        return piece
+
+    def reads(self, node: str) -> int:
+        """How often a value is read."""
+        return sum(map(len, self.graph.dag._succ[node].values())) + self.handed[node]
+
+    def own_shape(self, shape: Shape) -> Shape:
+        """A shape over the variables of the program."""
+        return self._own_dimensions(Site((), (), Spec(shape, np.dtype(float)), {})).out.shape
+
+    def _give(self, pieces: Iterable[Piece]) -> None:
         """Let values that are there at the start be called by their names."""
         for piece in pieces:
             piece.given = True
@@ -227,7 +307,15 @@ class _Writer:
 
     # -- code --------------------------------------------------------------------------------
 
-    def _write(self, piece: _Piece) -> None:
+    def _write(self, piece: Piece) -> None:
+        if piece.op.bodies:
+            piece.block = block(self, piece.node)
+            piece.code = _UNWRITTEN
+            piece.text = Written(", ".join(dict.fromkeys(piece.block.texts.values())))
+            return
+        if piece.op.name == "result":
+            self._write_result(piece)
+            return
         written = self._expression(piece)
         while len(written.text) > LIMIT and (wide := _widest(piece.operands)) is not None:
             if self.schedule is not None:
@@ -238,7 +326,7 @@ class _Writer:
         if self._has_line(piece):
             self._keep(piece)
 
-    def _expression(self, piece: _Piece) -> Written:
+    def _expression(self, piece: Piece) -> Written:
         op, operands = piece.op, piece.operands
         specs = tuple([operand.spec for operand in operands])
         texts = tuple([operand.text for operand in operands])
@@ -259,7 +347,20 @@ class _Writer:
         changed = {old: new for old, new in self.names.dimensions.items() if old != new}
         return substituted(site, changed) if changed else site
 
-    def _has_line(self, piece: _Piece) -> bool:
+    def _write_result(self, piece: Piece) -> None:
+        """A result of a loop or a branch is a variable already; it may have another name."""
+        (loop,) = piece.operands
+        assert loop.block is not None  # it has been written
+        index = piece.facts["params"]["index"]
+        text = loop.block.texts[index]
+        piece.text, piece.borrowed = Written(text), index in loop.block.borrowed
+        first = results(self.graph, loop.node)[index][0]
+        if self.names.variables.get(first) != text and self._has_line(piece):
+            self._keep(piece)
+        else:
+            self.names.variables.setdefault(piece.node, text)
+
+    def _has_line(self, piece: Piece) -> bool:
         """Whether a value gets a line of its own."""
         node, facts = piece.node, piece.facts
         if self.schedule is not None:
@@ -272,11 +373,13 @@ class _Writer:
             return True
         if piece.op.name in _FREE and piece.text.text.count("(") == 0:
             return False
-        if sum(map(len, self.graph.dag._succ[node].values())) != 1:
+        if piece.op.name == "broadcast_to" and begins_loops(self.graph, node):
+            return False
+        if self.reads(node) != 1:
             return True
         return facts["phase"] == "gradient" and self.names.gradient_of(node) is not None
 
-    def _keep(self, piece: _Piece) -> None:
+    def _keep(self, piece: Piece) -> None:
         """Give a value a line, and a name by which the others refer to it."""
         if piece.node in self.outputs:
             piece.code = _result(piece)
@@ -292,7 +395,7 @@ class _Writer:
         for name, node in self.graph.outputs_by_name.items():
             piece = self.pieces[node]
             text, owner = _result(piece), self._owner(piece)
-            shared = owner.node in handed or owner.op.name in SOURCES
+            shared = owner.node in handed or owner.op.name in SOURCES or owner.borrowed
             if shared and piece.spec.ndim and not text.text.startswith("np.array("):
                 text = Written(f"np.array({text.text})")
             handed.add(owner.node)
@@ -306,21 +409,41 @@ class _Writer:
             return ()
         return tuple(piece.reads) if piece.code is None else (node,)
 
-    def _owner(self, piece: _Piece) -> _Piece:
+    def _owner(self, piece: Piece) -> Piece:
         """The value whose memory a view shows, itself for what is none."""
         while piece.op.view and not (piece.node in self.outputs and piece.op.name in _BORROWED):
+            if piece.op.name == "result":
+                index = piece.facts["params"]["index"]
+                return self.pieces[results(self.graph, piece.operands[0].node)[index][0]]
             piece = piece.operands[0]
         return piece
 
+    def _value(self, piece: Piece) -> Value:
+        assert piece.code is not None  # it has a line
+        nodes = list(piece.inner)
+        if piece.block is not None:
+            own = chain(*results(self.graph, piece.node).values())
+            nodes += [node for node in own if self.pieces[node].code is None]
+        return Value(
+            piece.node,
+            piece.text.text,
+            piece.code,
+            piece.spec,
+            piece.facts["phase"],
+            tuple(nodes),
+            tuple(piece.reads),
+            () if piece.block is None else tuple(piece.block.lines),
+        )
 
-def _widest(operands: Sequence[_Piece]) -> _Piece | None:
+
+def _widest(operands: Sequence[Piece]) -> Piece | None:
     """The longest operand that is an expression yet."""
     folded = [p for p in operands if p.code is None]
     wide = [p for p in folded if p.text.binds < ATOM] + [p for p in folded if "(" in p.text.text]
     return max(wide, key=lambda p: len(p.text.text), default=None)
 
 
-def _result(piece: _Piece) -> Written:
+def _result(piece: Piece) -> Written:
     """What is handed out for an output: never a bare number, or a view that is read-only."""
     if piece.number:
         return Written(f"np.{piece.spec.dtype}({piece.text.text})")
@@ -329,7 +452,7 @@ def _result(piece: _Piece) -> Written:
     return piece.text
 
 
-def _folded(piece: _Piece) -> bool:
+def _folded(piece: Piece) -> bool:
     """Note what a piece is made of; whether it has a line."""
     inner: list[str] = []
     reads: dict[str, None] = {}
@@ -339,21 +462,9 @@ def _folded(piece: _Piece) -> bool:
         else:
             inner += operand.inner
             reads |= operand.reads
-    piece.inner, piece.reads = [*dict.fromkeys(inner), piece.node], reads
+    own = [] if piece.op.name == "result" and piece.code is None else [piece.node]
+    piece.inner, piece.reads = [*dict.fromkeys(inner), *own], reads
     return piece.code is not None
-
-
-def _value(piece: _Piece) -> Value:
-    assert piece.code is not None  # it has a line
-    return Value(
-        piece.node,
-        piece.text.text,
-        piece.code,
-        piece.spec,
-        piece.facts["phase"],
-        tuple(piece.inner),
-        tuple(piece.reads),
-    )
 
 
 def forward_first(graph: Graph) -> list[str]:
@@ -395,11 +506,18 @@ def formulas_over(
         if attributes["op"] in ("input", "parameter"):
             outer[node] = formulas[node] = Written(label(node))
             continue
+        if attributes["op"] == "result":
+            outer[node] = Written(label(node))
+            formulas[node] = Written(carried_as(graph, node) or outer[node].text)
+            continue
         operands = graph.operands(node)
         specs = tuple(graph.spec(operand) for operand in operands)
         texts = tuple(outer.get(operand) or Written(label(operand)) for operand in operands)
-        site = Site(texts, specs, graph.spec(node), attributes["params"])
-        formulas[node] = graph.op(node).formula(site)
+        if graph.op(node).bodies:
+            formulas[node] = loop_formula(graph, node, texts, label, formulas_over)
+        else:
+            site = Site(texts, specs, graph.spec(node), attributes["params"])
+            formulas[node] = graph.op(node).formula(site)
         if node in lines:
             outer[node] = Written(label(node))
         elif len(formulas[node].text) > _LONGEST:  # or it could double at every level

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from graphdiff.errors import CompileError
+from graphdiff.graph.body import bodies_of, results
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
 from graphdiff.lower.layout import WIDTH, quoted, wrap
@@ -18,6 +19,7 @@ from graphdiff.lower.program import ELLIPSIS, Program, Step, Value, formulas_ove
 from graphdiff.lower.selfcheck import check_lines
 from graphdiff.ops import OPS
 from graphdiff.ops.notation import shape_code
+from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, shape_text
 
 _FUNCTIONS = ("forward", "value_and_grad", "grad")
@@ -137,9 +139,12 @@ class _Source:
         values = self.program.values
         needed = self._needed()
         forward = [v for v in values.values() if v.node in needed and v.phase == "forward"]
-        if len(forward) > 4 * _MOST_EQUATIONS:
+        inside = {v.node for v in forward}
+        others = values.keys() - inside
+        if len(forward) > 4 * _MOST_EQUATIONS or any(others & set(v.operands) for v in forward):
             return []
-        named = {v.node for v in forward if self.graph.dag.nodes[v.node]["named"]}
+        nodes = self.graph.dag.nodes
+        named = {v.node for v in forward if nodes[v.node]["named"] or v.block}
         for lines in (named, {v.node for v in forward}):
             equations = self._written(forward, lines)
             if all(len(text) < WIDTH - 4 and ELLIPSIS not in text for text in equations):
@@ -182,8 +187,8 @@ class _Source:
     def _kernels(self) -> list[list[str]]:
         used: dict[str, list[str]] = {}
         for value in self.program.values.values():
-            for node in value.nodes:
-                kernel = self.graph.op(node).kernel
+            for op in _ops(self.graph, value.nodes):
+                kernel = op.kernel
                 if kernel is not None and kernel.__name__ not in used:
                     used[kernel.__name__] = inspect.getsource(kernel).rstrip("\n").split("\n")
         return list(used.values())
@@ -194,6 +199,8 @@ class _Source:
             value = np.asarray(self.graph.dag.nodes[node]["params"]["value"])
             name = self.program.names.variable(node)
             lines += _array_lines(name, value)
+        for name, value in self.program.inner_arrays.items():
+            lines += _array_lines(name, np.asarray(value))
         return [*lines, ""] if lines else []
 
     # -- functions ---------------------------------------------------------------------------
@@ -226,12 +233,17 @@ class _Source:
         summary = f"Return {specs}." if len(outputs) == 1 else "Return a dict of the outputs."
         return [
             *self._head("forward", summary),
-            *self._body(steps, sections=len({values[node].phase for _, node in steps}) > 1),
+            *self._body(steps, needed, sections=len({values[node].phase for _, node in steps}) > 1),
             *wrap(f"    return {returned}"),
         ]
 
-    def _body(self, steps: Sequence[Step], *, sections: bool) -> list[str]:
-        """The statements of the steps; what is freed last is freed by returning."""
+    def _body(
+        self, steps: Sequence[Step], only: Set[str] = frozenset(), *, sections: bool = True
+    ) -> list[str]:
+        """The statements of the steps; what is freed last is freed by returning.
+
+        ``only`` are the values that are needed, where others are left out.
+        """
         lines: list[str] = []
         mentioned: set[str] = set()
         done: set[str] = set()
@@ -248,7 +260,8 @@ class _Source:
             if sections and value.phase not in phases:
                 lines += [*([""] if phases else []), f"    # {value.phase}"]
                 phases.append(value.phase)
-            lines += self._line(value, mentioned, again=node in done)
+            unread = self._unread(node, only) if only and value.block else frozenset[int]()
+            lines += self._line(value, mentioned, unread, again=node in done)
             done.add(node)
         return lines
 
@@ -260,7 +273,7 @@ class _Source:
             summary = f"Return {what} and a dict of the derivatives."
         return [
             *self._head("value_and_grad", summary),
-            *self._body(self.program.steps, sections=True),
+            *self._body(self.program.steps),
             *wrap(f"    return {self._returned()}, {pairs}"),
         ]
 
@@ -272,7 +285,7 @@ class _Source:
             summary = "Return a dict of the derivatives."
         return [
             *self._head("grad", summary),
-            *self._body(self.program.steps, sections=True),
+            *self._body(self.program.steps),
             *wrap(f"    return {pairs}"),
         ]
 
@@ -301,20 +314,23 @@ class _Source:
             *([""] if checks else []),
         ]
 
-    def _line(self, value: Value, mentioned: set[str], *, again: bool) -> list[str]:
-        statement = f"    {value.name} = {value.code.text}"
-        comments = []
-        if value.spec.ndim:
-            comments.append(shape_text(value.spec.shape))
+    def _line(
+        self, value: Value, mentioned: set[str], unread: Set[int], *, again: bool
+    ) -> list[str]:
         about = "recomputed" if again else self._about(value, mentioned)
-        if about:
-            comments.append(about)
-        while comments:
-            line = f"{statement}  # {'  '.join(comments)}"
-            if len(line) <= WIDTH:
-                return [line]
-            comments.pop()
-        return wrap(statement)
+        return _statement(value, about, "    ", unread)
+
+    def _unread(self, node: str, needed: Iterable[str]) -> Set[int]:
+        """The results of a loop that none of the given values reads."""
+        values = self.program.values
+        read = {inner for value in needed if value != node for inner in values[value].nodes}
+        read.update(self.graph.outputs_by_name[name] for name in self.values)
+        dag = self.graph.dag
+        return {
+            index
+            for index, users in results(self.graph, node).items()
+            if read.isdisjoint((*users, *(user for part in users for user in dag.succ[part])))
+        }
 
     def _about(self, value: Value, mentioned: set[str]) -> str:
         """For the first gradient of a forward value, that value's formula."""
@@ -373,6 +389,44 @@ class _Source:
                 lines.append(f"    {dim} = {name}.shape[{list(map(str, shape)).index(dim)}]")
                 bound.add(dim)
         return lines, known
+
+
+def _ops(graph: Graph, nodes: Iterable[str]) -> Iterator[Op]:
+    """The ops of some nodes, and of what is inside them."""
+    for node in nodes:
+        op = graph.op(node)
+        yield op
+        for body in bodies_of(op, graph.dag.nodes[node]["params"]).values():
+            yield from _ops(body, body.order())
+
+
+def _statement(value: Value, about: str, indent: str, unread: Set[int] = frozenset()) -> list[str]:
+    """A value as it is assigned to its variable, with a comment; a loop with all that is in it.
+
+    What stacks the results that are ``unread`` is left out.
+    """
+    if value.block:
+        comment = f"{indent}# {about}"
+        lines = [comment] if about and len(comment) <= WIDTH else []
+        for depth, inner, result in value.block:
+            further = indent + depth * "    "
+            if result is not None and result in unread:
+                continue
+            if isinstance(inner, str):
+                lines += wrap(further + inner)
+            else:
+                lines += _statement(inner, "", further)
+        return lines
+    statement = f"{indent}{value.name} = {value.code.text}"
+    comments = [shape_text(value.spec.shape)] if value.spec.ndim else []
+    if about:
+        comments.append(about)
+    while comments:
+        line = f"{statement}  # {'  '.join(comments)}"
+        if len(line) <= WIDTH:
+            return [line]
+        comments.pop()
+    return wrap(statement)
 
 
 def _own(part: int | Dim, dimensions: Mapping[str, str]) -> int | Dim:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from graphdiff.errors import GraphError, near
 from graphdiff.ops import (
     assignment,
+    control,
     convolution,
     cumulative,
     decomposition,
@@ -50,6 +51,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *windows.OPS,
             *assignment.OPS,
             *special.OPS,
+            *control.OPS,
         )
     }
 )

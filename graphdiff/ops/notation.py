@@ -139,6 +139,11 @@ def shape_code(shape: Shape) -> str:
     return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
 
 
+def size_code(shape: Shape) -> str:
+    """A shape as ``np.zeros`` is given it: the number itself where there is one dimension."""
+    return dimension_code(shape[0]).text if len(shape) == 1 else shape_code(shape)
+
+
 def dtype_code(spec: Spec) -> str:
     """A dtype as Python text."""
     return "bool" if spec.dtype.kind == "b" else f"np.{spec.dtype}"

@@ -75,6 +75,9 @@ class Op:
     workspace
         ``(out, *specs, **params) -> int``: the bytes that its code takes for a while beside its
         result; no dimension of the specs is a name. The default is none.
+    bodies
+        The parameters that are graphs: what is repeated, or what may be run. See
+        `graphdiff.ops.control`.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Op:
     flops: Callable[..., Dimension] | None = None
     view: bool = False
     workspace: Callable[..., int] | None = None
+    bodies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.operands, *self.params))})>"

@@ -16,6 +16,7 @@ from graphdiff.ops.notation import (
     call,
     dtype_code,
     shape_code,
+    size_code,
     subscript,
 )
 from graphdiff.ops.op import REQUIRED, Op
@@ -119,9 +120,9 @@ def _infer_broadcast(x: Spec, shape: Shape) -> Spec:
 
 
 def _broadcast_code(site: Site) -> Written:
-    x, shape = site.operands[0], shape_code(site.out.shape)
+    x, shape = site.operands[0], size_code(site.out.shape)
     if site.specs[0].ndim:
-        return Written(f"np.broadcast_to({x.text}, {shape})")
+        return Written(f"np.broadcast_to({x.text}, {shape_code(site.out.shape)})")
     dtype = "" if site.out.dtype == np.float64 else f", dtype={dtype_code(site.out)}"
     if x.text == "0.0":
         return Written(f"np.zeros({shape}{dtype})")

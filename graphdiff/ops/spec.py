@@ -323,6 +323,9 @@ def dtype_of(value: object) -> np.dtype[Any]:
 class Spec:
     """The shape and the dtype of a value.
 
+    ``parts`` is empty but for a value that is several (what a loop results in), whose own shape is
+    then () and its dtype NumPy's ``object``.
+
     Examples
     --------
     >>> Spec.of(("t", 2))
@@ -333,11 +336,17 @@ class Spec:
 
     shape: Shape
     dtype: np.dtype[Any]
+    parts: tuple[Spec, ...] = ()
 
     @classmethod
     def of(cls, shape: object, dtype: object = "float64") -> Self:
         """A spec from anything that names a shape and a dtype."""
         return cls(shape_of(shape), dtype_of(dtype))
+
+    @classmethod
+    def several(cls, parts: Iterable[Spec]) -> Self:
+        """The spec of a value that is several."""
+        return cls((), np.dtype(object), tuple(parts))
 
     @property
     def ndim(self) -> int:
@@ -357,9 +366,11 @@ class Spec:
     @property
     def is_float(self) -> bool:
         """Whether derivatives flow through values of this dtype."""
-        return self.dtype.kind == "f"
+        return self.dtype.kind == "f" or any(part.is_float for part in self.parts)
 
     def __repr__(self) -> str:
+        if self.parts:
+            return f"({', '.join(map(repr, self.parts))})"
         return f"{self.dtype} {shape_text(self.shape)}"
 
 

@@ -18,8 +18,9 @@ import networkx as nx
 import numpy as np
 
 from graphdiff.errors import PlanError, near
+from graphdiff.graph.body import begins_loops, bodies_of
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.ops.spec import Spec, dimension_names, evaluate_dimension
+from graphdiff.ops.spec import Dimension, Spec, dimension_names, evaluate_dimension
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import Action, Plan, make_plan, with_frees
@@ -72,10 +73,8 @@ def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
     known = _checked_sizes(graph, sizes or {})
     values = owners(graph)
     for node, weights in values.dag.nodes.items():
-        out, operands = graph.spec(node), graph.operands(node)
-        work = graph.op(node).work(out, *(graph.spec(operand) for operand in operands))
-        weights["size"] = _bytes(out, known)
-        weights["cost"] = evaluate_dimension(work, known)
+        weights["size"] = _bytes(graph.spec(node), known)
+        weights["cost"] = evaluate_dimension(_work(graph, node), known)
     result = nx.DiGraph(**values.dag.graph)
     for node, weights in values.dag.nodes.items():
         arrays = [operand for operand in graph.operands(node) if operand not in values.numbers]
@@ -145,6 +144,36 @@ def marked_steps(graph: Graph) -> tuple[tuple[Action, str], ...] | None:
     return tuple((act, str(names[node])) for act, node in with_frees(problem.own, sequence))
 
 
+def _work(graph: Graph, node: str) -> Dimension:
+    """The floating-point operations of a node; of a loop, its length times those of a step.
+
+    Both sides of a branch count, and a loop whose length is not known counts as one step.
+    """
+    op, params = graph.op(node), graph.dag.nodes[node]["params"]
+    if not op.bodies:
+        return op.work(graph.spec(node), *(graph.spec(operand) for operand in graph.operands(node)))
+    total: Dimension = 0
+    for body in bodies_of(op, params).values():
+        for inner in body.order():
+            if body.dag.nodes[inner]["op"] not in SOURCES:
+                total = _work(body, inner) + total
+    length: Dimension = params.get("length", 1)
+    return total * length
+
+
+def _inside(graph: Graph, node: str, sizes: Mapping[str, int]) -> int:
+    """The bytes of the values of a step, all of which are there until the next one."""
+    total = 0
+    for body in bodies_of(graph.op(node), graph.dag.nodes[node]["params"]).values():
+        for inner in body.order():
+            op = body.op(inner)
+            if op.bodies:
+                total += _bytes(body.spec(inner), sizes) + _inside(body, inner, sizes)
+            elif op.name not in SOURCES and not op.view:
+                total += _bytes(body.spec(inner), sizes)
+    return total
+
+
 def _is_number(graph: Graph, node: str, operands: list[str], numbers: set[str]) -> bool:
     """Whether a value is written into the code as a number, or as arithmetic on numbers."""
     op = graph.dag.nodes[node]["op"]
@@ -159,7 +188,9 @@ def _owns_memory(graph: Graph, node: str, operands: list[str]) -> bool:
         return True
     behind = graph.spec(operands[0])
     if op.name == "broadcast_to":  # of a number: it is filled in; as an output: it is copied
-        return behind.ndim == 0 or node in graph.outputs_by_name.values()
+        if node in graph.outputs_by_name.values():
+            return True
+        return behind.ndim == 0 and not begins_loops(graph, node)
     return op.name == "reshape" and graph.dag.nodes[operands[0]]["op"] in _COPIED_BY_RESHAPE
 
 
@@ -167,7 +198,8 @@ def _checked_sizes(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
     names = {
         name
         for _, spec in graph.dag.nodes(data="spec")
-        for part in spec.shape
+        for whole in (spec, *spec.parts)
+        for part in whole.shape
         for name in dimension_names(part)
     }
     for name in names:
@@ -189,6 +221,8 @@ def _checked_sizes(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def _bytes(spec: Spec, sizes: Mapping[str, int]) -> int:
+    if spec.parts:
+        return sum(_bytes(part, sizes) for part in spec.parts)
     return evaluate_dimension(spec.size, sizes) * spec.dtype.itemsize
 
 
@@ -200,6 +234,8 @@ def _scratch(graph: Graph, node: str, arrays: list[str], sizes: Mapping[str, int
     """The bytes that a node takes while it runs; ``arrays`` are its operands but for numbers."""
     op, out = graph.op(node), graph.spec(node)
     specs = [graph.spec(operand) for operand in arrays]
+    if op.bodies:
+        return _inside(graph, node, sizes)
     if op.workspace is not None:
         known = (Spec(_lengths(spec, sizes), spec.dtype) for spec in (out, *specs))
         return op.workspace(*known, **graph.dag.nodes[node]["params"])

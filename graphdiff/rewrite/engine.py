@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.origin import ends_a_line
 from graphdiff.graph.tensor import Tensor
@@ -136,16 +137,37 @@ def in_place(edit: Callable[[Draft], None]) -> InPlace:
 
 
 def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
-    """The graph after the passes, one after the other. It is not changed itself."""
+    """The graph after the passes, one after the other. It is not changed itself.
+
+    Each pass is applied to the graphs inside it first.
+    """
     draft: Draft | None = None
     for one in passes:
         if isinstance(one, InPlace):
             draft = draft or Draft(graph)
+            _within(draft.graph, one)
             one.edit(draft)
             graph = draft.graph
         else:
-            draft, graph = None, one(graph)
+            draft, graph = None, graph.copy()
+            _within(graph, one)
+            graph = one(graph)
     return graph
+
+
+def loops_of(graph: Graph) -> list[str]:
+    """The nodes that hold graphs, in order."""
+    found = {node for node, facts in graph.dag._node.items() if facts["spec"].parts}
+    return [node for node in graph.order() if node in found] if found else []
+
+
+def _within(graph: Graph, one: Pass) -> None:
+    """Apply a pass to the graphs inside a graph."""
+    for node in loops_of(graph):
+        facts = graph.dag._node[node]
+        bodies = bodies_of(graph.op(node), facts["params"])
+        changed = {key: rewritten(body, (one,)) for key, body in bodies.items()}
+        facts["params"] = {**facts["params"], **changed}
 
 
 def sweep(draft: Draft, *tables: Rules) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.files import fingerprint
+from graphdiff.rewrite.bodies import absorb, narrow
 from graphdiff.rewrite.engine import Draft, in_place
 
 _COMMUTATIVE = frozenset(
@@ -39,6 +42,8 @@ def share(draft: Draft) -> None:
 
 def _key(value: Any) -> Any:
     """A parameter's value as something that can be hashed and tells -0.0, 0.0 and 0 apart."""
+    if isinstance(value, Graph):
+        return "graph", fingerprint(value)
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     return type(value), repr(value) if isinstance(value, float) else value
@@ -46,5 +51,10 @@ def _key(value: Any) -> Any:
 
 @in_place
 def prune(draft: Draft) -> None:
-    """Nodes that no output depends on are dropped; inputs and parameters stay."""
+    """Nodes that no output depends on are dropped; inputs and parameters stay.
+
+    Nor do loops and branches compute what nobody takes from them.
+    """
     draft.remove_dead(reversed(draft.graph.order()))
+    absorb(draft)
+    narrow(draft)

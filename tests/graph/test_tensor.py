@@ -168,7 +168,7 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda x, m: int(x[0, 0]), "cannot become an int"),
     (lambda x, m: complex(x[0, 0]), "cannot become a complex number"),
     (lambda x, m: bool(x[0, 0]), "cannot become a truth value"),
-    (lambda x, m: 1 if x[0, 0] > 0 else 2, "try: use np.where(condition, a, b)"),
+    (lambda x, m: 1 if x[0, 0] > 0 else 2, "try: np.where(condition, a, b)"),
     (lambda x, m: [x[0, 0]].index(x[0, 1]), "cannot become a truth value"),
     (lambda x, m: range(x[0, 0]), "cannot become an index"),
     (lambda x, m: [1, 2, 3][x[0, 0]], "cannot become an index"),

@@ -1,0 +1,220 @@
+"""Graphs inside nodes: what a loop repeats, what a branch may run.
+
+A body is traced as a function is. A tensor of a graph around it becomes one more input, by itself:
+the value is the same in all steps. A part of a graph can be cut out as a graph of its own, which is
+how bodies are made of other bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from graphdiff.graph.dag import Graph, OtherGraphError, branch
+from graphdiff.graph.nodes import Source
+from graphdiff.graph.order import insert
+from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.op import Op
+from graphdiff.ops.spec import Spec
+
+
+class Body(Graph):
+    """A graph that is being traced inside another one.
+
+    ``taken`` has, for each input that stands for a tensor from around it, that tensor.
+    """
+
+    __slots__ = ("is_open", "taken")
+    _leaving = "what the body of a loop or a branch computes is returned from it"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.is_open = True
+        self.taken: dict[str, Tensor] = {}
+
+    def _takes_from(self, other: Graph) -> bool:
+        return self.is_open and other._born < self._born
+
+    def _taken(self, tensor: Tensor) -> str:
+        if not self._takes_from(tensor.graph):
+            raise OtherGraphError(self, tensor)
+        node = tensor.name
+        for inner, outer in self.taken.items():
+            if outer.graph is tensor.graph and outer.name == node:
+                return inner
+        name = node
+        while name in self:
+            name += "_"
+        attributes = tensor.graph.dag.nodes[node]
+        with self.marking(scope=attributes["scope"], phase="forward", origin=attributes["origin"]):
+            inner = self._insert("input", {}, tensor.spec, (), name, named=attributes["named"])
+        self.taken[inner] = tensor.copy()
+        return inner
+
+
+def innermost(tensors: Iterable[Tensor]) -> Graph:
+    """Of the graphs that some tensors belong to, the one inside all the others.
+
+    While a side of a branch is traced, what is computed there belongs to it.
+    """
+    found = max((tensor.graph for tensor in tensors), key=lambda graph: graph._born)
+    inside = branch.get()
+    return inside if inside is not None and inside._takes_from(found) else found
+
+
+@contextmanager
+def tracing_branch(body: Body) -> Iterator[None]:
+    """Put what is computed meanwhile into a side of a branch."""
+    token = branch.set(body)
+    try:
+        yield
+    finally:
+        branch.reset(token)
+
+
+def bodies_of(op: Op, params: Mapping[str, Any]) -> dict[str, Graph]:
+    """The graphs inside a node, by the names of the parameters."""
+    return {name: params[name] for name in op.bodies}
+
+
+def input_names(body: Graph) -> list[str]:
+    """The inputs of a body, in the order of the operands that they stand for."""
+    return body.of_op("input")
+
+
+def output_nodes(body: Graph) -> list[str]:
+    """The nodes of a body's outputs, in order."""
+    return list(body.outputs_by_name.values())
+
+
+def results(graph: Graph, node: str) -> dict[int, list[str]]:
+    """The nodes that take a result of a node that has several, by the result's number."""
+    found: dict[int, list[str]] = {}
+    for user in graph.dag.succ[node]:
+        found.setdefault(graph.dag.nodes[user]["params"]["index"], []).append(user)
+    return found
+
+
+def begins_loops(graph: Graph, node: str) -> bool:
+    """Whether a value is only what loops begin with: each of them then makes one of its own."""
+    nodes, users = graph.dag.nodes, graph.dag.succ[node]
+    return all(
+        "carries" in nodes[user]["params"] and key < nodes[user]["params"]["carries"]
+        for user, keys in users.items()
+        for key in keys
+    )
+
+
+def cut_out(
+    graph: Graph, outputs: Sequence[str], inputs: Sequence[str], name: str | None = None
+) -> Graph:
+    """A part of a graph as a body.
+
+    Parameters
+    ----------
+    graph
+        Where the part is.
+    outputs
+        The nodes that it results in.
+    inputs
+        The nodes that it begins with: in it, they are inputs of the same names.
+    name
+        What it is called; as the graph is by default.
+
+    Notes
+    -----
+    Linear in the nodes and edges of the graph.
+    """
+    result = Graph(name or graph.name)
+    nodes = graph.dag.nodes
+    for node in inputs:
+        marks = {key: nodes[node][key] for key in _KEPT if key in nodes[node]}
+        with result.marking(**marks):
+            result._insert("input", {}, graph.spec(node), (), node, named=nodes[node]["named"])
+    needed, stack = set(inputs), list(outputs)
+    while stack:
+        node = stack.pop()
+        if node not in needed:
+            needed.add(node)
+            stack.extend(graph.dag._pred[node])
+    for node in graph.order():
+        if node in needed and node not in result.dag:
+            attributes = {**nodes[node], "declared": result._declared}
+            result._declared += 1
+            insert(result.dag, node, attributes, graph.operands(node))
+    result.dag.graph["ops"].update(graph.dag.graph["ops"])
+    result.outputs_by_name.update({str(i): node for i, node in enumerate(outputs)})
+    return result
+
+
+_KEPT = ("phase", "scope", "origin", "local", "of", "seed", "via")
+
+
+def inline(body: Graph, graph: Graph, operands: Sequence[Tensor]) -> list[Tensor]:
+    """Add to a graph what is in a body, for the given operands; returns the outputs."""
+    names = input_names(body)
+    return list(add_all(body, graph, dict(zip(names, operands, strict=True))))
+
+
+def add_all(inner: Graph, graph: Graph, found: dict[str, Tensor]) -> Iterator[Tensor]:
+    """Add the nodes of a graph to another one, but for those that are found there; the outputs."""
+    for node in inner.order():
+        if node in found:
+            continue
+        attributes = inner.dag.nodes[node]
+        operands = tuple(found[source] for source in inner.operands(node))
+        with graph.marking(**{key: attributes[key] for key in _MARKS if key in attributes}):
+            if operands:
+                found[node] = graph.apply(inner.op(node), operands, attributes["params"])
+            else:
+                source = Source(attributes["op"], attributes["params"], attributes["spec"])
+                found[node] = Tensor(graph, graph._insert_source(source))
+    return (found[node] for node in output_nodes(inner))
+
+
+_MARKS = ("phase", "scope", "origin", "local", "policy", "seed", "via")
+
+
+def remake(
+    graph: Graph,
+    node: str,
+    operands: Sequence[str],
+    params: Mapping[str, Any],
+    moved: Mapping[int, int],
+) -> None:
+    """Give a node with bodies other operands and parameters; its results keep their nodes.
+
+    ``moved`` has the new number of each result that is still there.
+    """
+    attributes = graph.dag.nodes[node]
+    op = graph.op(node)
+    specs = tuple(graph.spec(operand) for operand in operands)
+    complete = op.complete(params, specs)
+    spec: Spec = op.infer(*specs, **complete)
+    taken = results(graph, node)
+    graph.dag.remove_edges_from(list(graph.dag.in_edges(node, keys=True)))
+    graph.dag.add_edges_from((operand, node, i) for i, operand in enumerate(operands))
+    attributes.update(params=complete, spec=spec)
+    for index, users in taken.items():
+        for user in users:
+            graph.dag.nodes[user]["params"] = {"index": moved[index]}
+
+
+def carried_as(graph: Graph, node: str) -> str | None:
+    """What a loop itself calls a result that it carries, where the user gave that another name."""
+    (loop,) = graph.operands(node)
+    params, index = graph.dag.nodes[loop]["params"], graph.dag.nodes[node]["params"]["index"]
+    if not graph.dag.nodes[node]["named"] or index >= params.get("carries", 0):
+        return None
+    inner = input_names(params["body"])[index]
+    return inner if params["body"].dag.nodes[inner]["named"] and inner != node else None
+
+
+def result_of(graph: Graph, node: str, index: int, **marks: Any) -> Tensor:
+    """One result of a node that has several."""
+    found = results(graph, node).get(index)
+    if found:
+        return Tensor(graph, found[0])
+    with graph.marking(**marks):
+        return graph.apply("result", (Tensor(graph, node),), {"index": index})

@@ -1,0 +1,402 @@
+"""Loops and branches as statements: ``for``, ``while`` and ``if``, with the bodies written inside.
+
+What a loop carries is a variable that each step assigns to; what it stacks is an array that is made
+before and filled row by row. A value that replaces a carried one is given that one's variable where
+nothing needs the old one any more, so that a step reads ``h = np.tanh(x[i] @ W + h @ U)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graphdiff.graph.body import input_names, output_nodes, results
+from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.lower.names import identifier
+from graphdiff.ops.notation import UNARY, Written, dimension_code, size_code
+from graphdiff.ops.spec import Spec
+
+if TYPE_CHECKING:
+    from graphdiff.lower.program import Piece, Value, Writer
+
+
+class Line(NamedTuple):
+    """A value or a statement, and how far it is indented.
+
+    ``result`` is set where it is needed for one of the stacked results alone.
+    """
+
+    depth: int
+    text: Value | str
+    result: int | None = None
+
+    def moved(self, depth: int) -> Line:
+        """The line indented further."""
+        return self._replace(depth=self.depth + depth)
+
+
+_MOST_READS = 2  # of a slice, beyond which it becomes a variable
+_FRESH = ("np.zeros(", "np.full(", "np.ones(")
+
+
+@dataclass(slots=True)
+class Block:
+    """The statements of a node with bodies, and the variables that they leave.
+
+    ``texts`` has the variable of each result that is used; ``borrowed`` are those results that may
+    share memory with something else.
+    """
+
+    lines: list[Line] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+    borrowed: set[int] = field(default_factory=set)
+
+    def add(self, *statements: Value | str, depth: int = 0, result: int | None = None) -> None:
+        """Put statements after the others."""
+        self.lines += [Line(depth, statement, result) for statement in statements]
+
+
+@dataclass(slots=True)
+class Carry:
+    """A carried value: its variable, its first value, the body's input and output for it."""
+
+    variable: str
+    first: str
+    fresh: bool
+    before: str
+    after: str
+
+
+def block(writer: Writer, node: str) -> Block:
+    """The statements of a node with bodies."""
+    op = writer.graph.op(node).name
+    return {"scan": _scan, "while_loop": _while, "cond": _cond}[op](writer, node)
+
+
+# -- loops -----------------------------------------------------------------------------------------
+
+
+def _scan(writer: Writer, node: str) -> Block:
+    graph, params = writer.graph, writer.pieces[node].facts["params"]
+    body: Graph = params["body"]
+    carries, slices, length = params["carries"], params["slices"], params["length"]
+    operands, inputs, outputs = graph.operands(node), input_names(body), output_nodes(body)
+    inner = writer.within(body)
+    taken, written = results(graph, node), Block()
+    last = len(inputs) - params["index"]
+    _give(writer, inner, inputs[carries + slices : last], operands[carries + slices :])
+    carried = _carried(writer, inner, operands[:carries], taken, inputs, outputs)
+    counter = inner.names.counter()
+    used = False
+    if params["index"]:
+        inner.give(inputs[-1], counter)
+        inner.pieces[inputs[-1]].number = inner.pieces[inputs[-1]].whole = True
+        used = inner.reads(inputs[-1]) > 0
+    head: list[str] = []
+    for name, operand in zip(inputs[carries:], operands[carries : carries + slices], strict=False):
+        text = f"{writer.atom(operand).text.text}[{counter}]"
+        used = used or inner.reads(name) > 0
+        if inner.reads(name) > _MOST_READS or _goes_inside(body, name):
+            inner.give(name, inner.names.variable(name))
+            head.append(f"{inner.names.variable(name)} = {text}")
+        else:
+            inner.give(name, text)
+    stores = _stacks(writer, body, taken, outputs, carries, length, written)
+    for carry in carried:
+        written.add(f"{carry.variable} = {carry.first}")
+    used = used or bool(stores)
+    order = f"range({dimension_code(length).text})"
+    order = f"reversed({order})" if params["reverse"] else order
+    written.add(f"for {counter if used else '_'} in {order}:")
+    written.add(*head, depth=1)
+    for result, variable, name in stores:
+        if name in inputs[:carries]:
+            put = f"{variable}[{counter}] = {inner.pieces[name].text.text}"
+            written.add(put, depth=1, result=result)
+    rest = [(i, f"{v}[{counter}]", n) for i, v, n in stores if n not in inputs[:carries]]
+    _steps(inner, carried, rest, written)
+    _finish(carried, taken, body, written, always=False)
+    return written
+
+
+def _while(writer: Writer, node: str) -> Block:
+    graph, params = writer.graph, writer.pieces[node].facts["params"]
+    body, condition, carries = params["body"], params["condition"], params["carries"]
+    operands, inputs, outputs = graph.operands(node), input_names(body), output_nodes(body)
+    inner, test = writer.within(body), writer.within(condition)
+    taken, written = results(graph, node), Block()
+    _give(writer, inner, inputs[carries:], operands[carries:])
+    carried = _carried(writer, inner, operands[:carries], taken, inputs, outputs)
+    for name, source in zip(input_names(condition), inputs, strict=True):
+        test.give(name, "", inner.pieces[source])
+    for carry in carried:
+        written.add(f"{carry.variable} = {carry.first}")
+    lines = test.lines()
+    decided = test.pieces[output_nodes(condition)[0]].text
+    if lines:
+        written.add("while True:")
+        written.lines += [line.moved(1) for line in lines]
+        written.add(f"if not {decided.within(UNARY)}:", depth=1)
+        written.add("break", depth=2)
+    else:
+        written.add(f"while {decided.text}:")
+    _steps(inner, carried, [], written)
+    _finish(carried, taken, body, written, always=True)
+    return written
+
+
+def _carried(
+    writer: Writer,
+    inner: Writer,
+    operands: Sequence[str],
+    taken: Mapping[int, list[str]],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> list[Carry]:
+    """The carried values, each with a variable: the body's name for it, or the result's."""
+    found: list[Carry] = []
+    for i, operand in enumerate(operands):
+        before = inputs[i]
+        own = inner.pieces[before].facts["named"]
+        if i in taken and (not own or writer.names.wishes(taken[i][0], identifier(before))):
+            variable = writer.names.variable(taken[i][0])
+        else:
+            variable = inner.names.variable(before)
+        first = writer.pieces[operand]
+        fresh = first.code is None and first.text.text.startswith(_FRESH)
+        inner.give(before, variable)
+        text = typed(first).text
+        found.append(Carry(variable, text, fresh or not first.spec.ndim, before, outputs[i]))
+    return found
+
+
+def _stacks(
+    writer: Writer,
+    body: Graph,
+    taken: Mapping[int, list[str]],
+    outputs: Sequence[str],
+    carries: int,
+    length: Any,
+    written: Block,
+) -> list[tuple[int, str, str]]:
+    """Make the arrays of what is stacked; returns their variables and what is put into them."""
+    stores: list[tuple[int, str, str]] = []
+    for index in range(carries, len(outputs)):
+        if index in taken:
+            variable = writer.names.variable(taken[index][0])
+            spec = body.spec(outputs[index])
+            made = _empty(writer, Spec((length, *spec.shape), spec.dtype))
+            written.add(f"{variable} = {made}", result=index)
+            written.texts[index] = variable
+            stores.append((index, variable, outputs[index]))
+    return stores
+
+
+def _empty(writer: Writer, spec: Spec) -> str:
+    shape = size_code(writer.own_shape(spec.shape))
+    if spec.dtype.name == "float64":
+        return f"np.empty({shape})"
+    return f"np.empty({shape}, dtype={'bool' if spec.dtype.kind == 'b' else f'np.{spec.dtype}'})"
+
+
+def _steps(
+    inner: Writer,
+    carried: Sequence[Carry],
+    stores: Sequence[tuple[int, str, str]],
+    written: Block,
+) -> None:
+    """The statements inside a loop: the body's, what is stored, and what is carried on."""
+    lines = inner.lines()
+    puts = [f"{target} = {inner.pieces[node].text.text}" for _, target, node in stores]
+    updates = [_update(inner, carry) for carry in carried]
+    for i, carry in enumerate(carried):
+        name = inner.pieces[carry.after].text.text
+        place = next((k for k, line in enumerate(lines) if _defines(line, name)), None)
+        if place is not None and not _reads_first(lines[place], name, carry.variable):
+            continue
+        if place is None or carry.after in {other.after for other in carried[:i]}:
+            continue
+        others = [text for j, text in enumerate(updates) if j != i]
+        later = [*map(_text, lines[place + 1 :]), *puts, *others]
+        if any(_mentions(text, carry.variable) for text in later):
+            continue
+        updates[i] = ""
+        renaming = {name: carry.variable}
+        lines[place:] = [_renamed(line, renaming) for line in lines[place:]]
+        puts = [_replaced(text, renaming) for text in puts]
+        updates = [_replaced(text, renaming) for text in updates]
+    written.lines += [line.moved(1) for line in lines]
+    for (result, _, _), put in zip(stores, puts, strict=True):
+        written.add(put, depth=1, result=result)
+    written.add(*_ordered(carried, updates), depth=1)
+    if written.lines[-1].depth == 0:
+        written.add("pass", depth=1)
+
+
+def _update(inner: Writer, carry: Carry) -> str:
+    """The statement that carries a value on, "" where it stays."""
+    after = inner.pieces[carry.after]
+    if carry.after == carry.before:
+        return ""
+    others = [piece for piece in after.operands if piece.node != carry.before]
+    alone = inner.reads(carry.after) == 1 and inner.reads(carry.before) == 1
+    added = after.op.name == "add" and after.code is None and len(others) == 1
+    if added and alone and carry.fresh:
+        return f"{carry.variable} += {others[0].text.text}"
+    return f"{carry.variable} = {typed(after).text}"
+
+
+def _ordered(carried: Sequence[Carry], updates: Sequence[str]) -> list[str]:
+    """The updates one after the other, so that none reads what another has changed before."""
+    pending = {c.variable: text for c, text in zip(carried, updates, strict=True) if text}
+    ordered: list[str] = []
+    while pending:
+        for variable, text in pending.items():
+            others = [other for name, other in pending.items() if name != variable]
+            if not any(_reads(other, variable) for other in others):
+                ordered.append(text)
+                del pending[variable]
+                break
+        else:
+            values = [text.partition(" = ")[2] or _whole(text) for text in pending.values()]
+            ordered.append(f"{', '.join(pending)} = {', '.join(values)}")
+            break
+    return ordered
+
+
+def _whole(text: str) -> str:
+    """``a + b`` for ``a += b``."""
+    return text.replace(" += ", " + ", 1)
+
+
+def _reads(update: str, variable: str) -> bool:
+    _, equals, value = update.partition(" = ")
+    return _mentions(value if equals else update, variable)
+
+
+def _finish(
+    carried: Sequence[Carry],
+    taken: Mapping[int, list[str]],
+    body: Graph,
+    written: Block,
+    *,
+    always: bool,
+) -> None:
+    owners = [_owner(body, carry.after) for carry in carried]
+    for i, carry in enumerate(carried):
+        if i in taken:
+            written.texts[i] = carry.variable
+            if always or body.dag.nodes[owners[i]]["op"] in SOURCES or owners.count(owners[i]) > 1:
+                written.borrowed.add(i)
+
+
+# -- branches --------------------------------------------------------------------------------------
+
+
+def _cond(writer: Writer, node: str) -> Block:
+    graph, params = writer.graph, writer.pieces[node].facts["params"]
+    operands, taken, written = graph.operands(node), results(graph, node), Block()
+    variables = {i: writer.names.variable(taken[i][0]) for i in sorted(taken)}
+    written.texts = dict(variables)
+    for header, body in (
+        (f"if {writer.pieces[operands[0]].text.text}:", params["then"]),
+        ("else:", params["otherwise"]),
+    ):
+        inner, outputs = writer.within(body), output_nodes(body)
+        _give(writer, inner, input_names(body), operands[1:])
+        lines = inner.lines()
+        written.add(header)
+        owners = [_owner(body, output) for output in outputs]
+        ends: list[str] = []
+        for i, variable in variables.items():
+            name = inner.pieces[outputs[i]].text.text
+            if any(_defines(line, name) for line in lines):
+                lines = [_renamed(line, {name: variable}) for line in lines]
+                ends = [_replaced(text, {name: variable}) for text in ends]
+                inner.pieces[outputs[i]].text = Written(variable)
+            else:
+                ends.append(f"{variable} = {typed(inner.pieces[outputs[i]]).text}")
+            source = body.dag.nodes[owners[i]]["op"] in SOURCES
+            if source or owners.count(owners[i]) > 1:
+                written.borrowed.add(i)
+        written.lines += [line.moved(1) for line in lines]
+        written.add(*(ends if ends or lines else ["pass"]), depth=1)
+    return written
+
+
+# -- what they share -------------------------------------------------------------------------------
+
+
+def _give(writer: Writer, inner: Writer, names: Sequence[str], operands: Sequence[str]) -> None:
+    """Write the inputs of a body as what stands outside for them."""
+    for name, operand in zip(names, operands, strict=True):
+        inner.give(name, "", writer.atom(operand))
+
+
+def typed(piece: Piece) -> Written:
+    """The text of a value as it is assigned to a variable: never a number of Python's."""
+    if piece.number and piece.code is None:
+        return Written(f"np.{piece.spec.dtype}({piece.text.text})")
+    return piece.text
+
+
+def _goes_inside(body: Graph, node: str) -> bool:
+    """Whether a value is read in a loop or a branch of a body."""
+    return any(body.op(user).bodies for user in body.dag.succ[node])
+
+
+def _owner(body: Graph, node: str) -> str:
+    """The value whose memory a view shows, itself for what is none."""
+    while body.op(node).view and body.op(node).name != "result":
+        (node, *_) = body.operands(node)
+    return node
+
+
+def _defines(line: Line, name: str) -> bool:
+    return not isinstance(line.text, str) and line.text.name == name
+
+
+def _reads_first(line: Line, name: str, old: str) -> bool:
+    """Whether a loop or a branch reads a variable only before it assigns to another."""
+    block = () if isinstance(line.text, str) else line.text.block
+    for i, assigning in enumerate(block):
+        text = assigning.text
+        if not (text.startswith(f"{name} = ") if isinstance(text, str) else text.name == name):
+            continue
+        for later in block[i + 1 :]:
+            if later.depth < assigning.depth:
+                break
+            if _mentions(_text(later), old):
+                return False
+    return True
+
+
+def _text(line: Line) -> str:
+    """All that a line reads."""
+    text = line.text
+    return text if isinstance(text, str) else " ".join([text.code.text, *map(_text, text.block)])
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
+
+
+def _replaced(text: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        text = re.sub(rf"(?<![\w.]){re.escape(old)}(?!\w)", new, text)
+    return text
+
+
+def _renamed(line: Line, names: Mapping[str, str]) -> Line:
+    text = line.text
+    if isinstance(text, str):
+        return line._replace(text=_replaced(text, names))
+    renamed = replace(
+        text,
+        name=_replaced(text.name, names),
+        code=text.code._replace(text=_replaced(text.code.text, names)),
+        block=tuple(_renamed(inner, names) for inner in text.block),
+    )
+    return line._replace(text=renamed)

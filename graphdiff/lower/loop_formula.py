@@ -1,0 +1,113 @@
+"""What a loop or a branch does, as a formula for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from graphdiff.graph.body import bodies_of, input_names, output_nodes, results
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.origin import before_activation, ends_a_line
+from graphdiff.lower.names import plain
+from graphdiff.ops.notation import LOOSEST, Written
+
+ELLIPSIS = "…"  # stands for a part of a formula that is too long to be read
+_DERIVATIVE = re.compile(r"d([^/]+)/d([^/]+)")
+
+
+def loop_formula(
+    graph: Graph,
+    node: str,
+    texts: Sequence[Written],
+    label: Callable[[str], str],
+    formulas_over: Callable[..., Mapping[str, Written]],
+) -> Written:
+    """``scan(h ← tanh(x W + h U))``, ``a if p else b``: what is inside, in the names outside.
+
+    Parameters
+    ----------
+    graph, node, texts
+        A node with bodies, and its operands as they are written.
+    label
+        The label of a node of the graph.
+    formulas_over
+        Gives the formulas of a body; see `graphdiff.lower.program`.
+    """
+    op, params = graph.op(node), graph.dag.nodes[node]["params"]
+    taken = {i: label(users[0]) for i, users in results(graph, node).items()}
+    if op.name == "cond":
+        each = [
+            _Inside(body, texts[1:], 0, {}, formulas_over)
+            for body in bodies_of(op, params).values()
+        ]
+        pairs = zip(*(inside.outputs() for inside in each), strict=True)
+        chosen = [f"{a} if {texts[0].text} else {b}" for a, b in pairs]
+        return Written(", ".join(chosen), LOOSEST)
+    own = params["carries"] + params.get("slices", 0)
+    carried = {i: text for i, text in taken.items() if i < params["carries"]}
+    inside = _Inside(params["body"], texts[own:], own, carried, formulas_over)
+    steps = inside.statements(params["carries"])
+    if op.name == "scan":
+        return Written(f"scan({'; '.join(steps)})")
+    test = _Inside(params["condition"], texts[own:], own, carried, formulas_over)
+    return Written(f"while({test.outputs()[0]}: {'; '.join(steps)})")
+
+
+class _Inside:
+    """The formulas of one body. The first ``own`` inputs are called as they are inside."""
+
+    def __init__(
+        self,
+        body: Graph,
+        outside: Sequence[Written],
+        own: int,
+        carried: Mapping[int, str],
+        formulas_over: Callable[..., Mapping[str, Written]],
+    ) -> None:
+        self.body = body
+        self.inputs, self.ends = input_names(body), output_nodes(body)
+        self.names = {name: _called(body, name) for name in self.inputs}
+        for i, text in carried.items():
+            if not body.dag.nodes[self.inputs[i]]["named"]:
+                self.names[self.inputs[i]] = text
+        after = self.inputs[own:]
+        self.names |= {name: text.text for name, text in zip(after, outside, strict=False)}
+        order = body.order()
+        self.lines = [
+            n for n in order if n not in self.names and n not in self.ends and self._own(n)
+        ]
+        self.names |= {node: _called(body, node) for node in self.lines}
+        self.formulas = formulas_over(body, order, self.lines, self._label)
+
+    def _own(self, node: str) -> bool:
+        """Whether a value is told in a statement of its own."""
+        attributes = self.body.dag.nodes[node]
+        used = sum(map(len, self.body.dag.succ[node].values())) > 1
+        return attributes["named"] or (used and ends_a_line(self.body.dag, node))
+
+    def _label(self, node: str) -> str:
+        return self.names.get(node, ELLIPSIS)
+
+    def outputs(self) -> list[str]:
+        return [self.formulas[end].text for end in self.ends]
+
+    def statements(self, carries: int) -> list[str]:
+        """``a = x + y`` for values on the way, then ``h ← f(h)`` for what is carried."""
+        found = [f"{self.names[node]} = {self.formulas[node].text}" for node in self.lines]
+        texts = self.outputs()
+        for name, text in zip(self.inputs[:carries], texts, strict=False):
+            found.append(f"{self.names[name]} ← {text}")
+        known = {*texts[:carries], *self.names.values()}
+        return found + [text for text in texts[carries:] if text not in known]
+
+
+def _called(body: Graph, node: str) -> str:
+    """What a person calls a value of a body; a derivative with round ds."""
+    attributes: Mapping[str, Any] = body.dag.nodes[node]
+    name = node
+    if not attributes["named"]:
+        local = attributes.get("local")
+        name = local if local is not None else before_activation(body.dag, node) or node
+    match = _DERIVATIVE.fullmatch(name)
+    return plain(name if match is None else f"∂{match[1]}/∂{match[2]}")

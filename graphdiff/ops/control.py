@@ -1,0 +1,158 @@
+"""Ops that hold graphs: a loop over steps, a loop until a condition fails, a branch.
+
+The graph inside is a *body*. Its inputs stand, in order, for the operands of the node (of a loop's
+first step), its outputs for what one step results in. A node of these ops has several results; a
+node of the op ``result`` takes one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphdiff.errors import DTypeError, GraphError, ShapeError
+from graphdiff.ops.notation import Form, Site, Written
+from graphdiff.ops.op import REQUIRED, Op
+from graphdiff.ops.spec import Dimension, Spec, dimension
+
+
+def _specs(tensors: Any) -> list[Spec]:
+    """The specs of a body's inputs or outputs."""
+    return [tensor.spec for tensor in tensors.values()]
+
+
+def _check(given: Sequence[Spec], wanted: Sequence[Spec], what: str) -> None:
+    if list(given) != list(wanted):
+        raise ShapeError(
+            f"{what} do not fit the body",
+            expected=", ".join(map(repr, wanted)),
+            got=", ".join(map(repr, given)),
+        )
+
+
+def _infer_scan(
+    *specs: Spec,
+    body: Any,
+    carries: int,
+    slices: int,
+    length: Dimension,
+    reverse: bool,
+    index: bool,
+) -> Spec:
+    outputs = _specs(body.outputs)
+    rest = specs[carries:]
+    for spec in rest[:slices]:
+        if not spec.ndim or spec.shape[0] != length:
+            raise ShapeError("not one slice a step", expected=f"({length}, …)", got=repr(spec))
+    each = [Spec(spec.shape[1:], spec.dtype) for spec in rest[:slices]]
+    inputs = _specs(body.inputs)
+    inner = inputs[:-1] if index else inputs
+    _check([*specs[:carries], *each, *rest[slices:]], inner, "the operands")
+    _check(outputs[:carries], inputs[:carries], "the carried values after a step")
+    stacked = (Spec((length, *spec.shape), spec.dtype) for spec in outputs[carries:])
+    return Spec.several((*outputs[:carries], *stacked))
+
+
+def _normal_scan(*specs: Spec, **params: Any) -> dict[str, Any]:
+    return {**params, "length": dimension(params["length"])}
+
+
+def _infer_while(*specs: Spec, condition: Any, body: Any, carries: int) -> Spec:
+    outputs = _specs(body.outputs)
+    for graph in (condition, body):
+        _check(specs, _specs(graph.inputs), "the operands")
+    _check(outputs, specs[:carries], "the carried values after a step")
+    _check_condition(_specs(condition.outputs)[0])
+    return Spec.several(outputs)
+
+
+def _infer_cond(*specs: Spec, then: Any, otherwise: Any) -> Spec:
+    _check_condition(specs[0])
+    for graph in (then, otherwise):
+        _check(specs[1:], _specs(graph.inputs), "the operands")
+    outputs = _specs(then.outputs)
+    _check(_specs(otherwise.outputs), outputs, "the results of the two branches")
+    return Spec.several(outputs)
+
+
+def _check_condition(spec: Spec) -> None:
+    if spec.ndim or spec.dtype.kind != "b":
+        raise DTypeError("a condition is one truth value", expected="bool ()", got=repr(spec))
+
+
+def _infer_result(x: Spec, *, index: int) -> Spec:
+    if not 0 <= index < len(x.parts):
+        raise GraphError(
+            f"there is no result {index}", expected=f"one of {len(x.parts)}", got=repr(x)
+        )
+    return x.parts[index]
+
+
+def _called(*bodies: str) -> Form:
+    """``scan(step; h0, x)``."""
+
+    def formula(site: Site) -> Written:
+        names = ", ".join(str(site.params[body].name) for body in bodies)
+        operands = ", ".join(operand.text for operand in site.operands)
+        word = "scan" if bodies == ("body",) else "cond" if "then" in bodies else "while"
+        return Written(f"{word}({names}; {operands})")
+
+    return formula
+
+
+scan = Op(
+    "scan",
+    _infer_scan,
+    ("*operands",),
+    params={
+        "body": REQUIRED,
+        "carries": REQUIRED,
+        "slices": REQUIRED,
+        "length": REQUIRED,
+        "reverse": False,
+        "index": False,
+    },
+    normal=_normal_scan,
+    formula=_called("body"),
+    bodies=("body",),
+)
+"""A loop of ``length`` steps over carried values, slices of arrays, and constants.
+
+The operands are the ``carries`` values that the first step begins with, the ``slices`` arrays whose
+slices along the first axis are handed to the steps, and values that are the same in all steps; with
+``index`` the body has one input more, the number of the step. The results are the carried values
+after the last step, and the other outputs of all steps stacked. ``reverse`` runs from the last step
+to the first.
+"""
+
+while_loop = Op(
+    "while_loop",
+    _infer_while,
+    ("*operands",),
+    params={"condition": REQUIRED, "body": REQUIRED, "carries": REQUIRED},
+    formula=_called("condition", "body"),
+    bodies=("condition", "body"),
+)
+"""A loop as long as a condition holds. Both graphs take carried values, then constants."""
+
+cond = Op(
+    "cond",
+    _infer_cond,
+    ("condition", "*operands"),
+    params={"then": REQUIRED, "otherwise": REQUIRED},
+    formula=_called("then", "otherwise"),
+    bodies=("then", "otherwise"),
+)
+"""One of two graphs is run, by the first operand; both take the other operands."""
+
+result = Op(
+    "result",
+    _infer_result,
+    ("x",),
+    params={"index": REQUIRED},
+    formula=lambda site: site.operands[0],
+    view=True,
+)
+"""One of several results."""
+
+OPS = (scan, while_loop, cond, result)

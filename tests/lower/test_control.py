@@ -1,0 +1,183 @@
+"""The source of loops and branches: nothing is unrolled, and it reads as if written by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+
+
+def rnn() -> gd.Graph:
+    g = gd.Graph("rnn")
+    x, y = g.input("x", ("t", 2)), g.input("y", ("t",))
+    W, U, b = g.parameter("W", (2, 3)), g.parameter("U", (3, 3)), g.parameter("b", (3,))
+    v = g.parameter("v", (3,))
+
+    def step(h: Any, x: Any) -> Any:
+        h = np.tanh(x @ W + h @ U + b)
+        return h, h
+
+    _, hs = gd.scan(step, np.zeros(3), x)
+    g.output("J", np.mean((hs @ v - y) ** 2))
+    return g
+
+
+FORWARD = """
+    hs = np.empty((t, 3))
+    h = np.zeros(3)
+    for i in range(t):
+        h = np.tanh(x[i] @ W + h @ U + b)  # (3,)
+        hs[i] = h
+"""
+
+BACK = """
+    dJ_dh = np.zeros(3)
+    dJ_dW = np.zeros((2, 3))
+    dJ_dU = np.zeros((3, 3))
+    dJ_db = np.zeros(3)
+    for i in reversed(range(t)):
+        dJ_da = (dJ_dh + dJ_dhs[i]) * (1.0 - np.square(hs[i]))  # (3,)
+        dJ_dh = U @ dJ_da
+        dJ_dW += np.outer(x[i], dJ_da)
+        dJ_dU += np.outer(h_before[i], dJ_da)
+        dJ_db += dJ_da
+"""
+
+
+def source_of(f: Any, *args: Any) -> str:
+    """The body of the generated function."""
+    text = gd.jit(f).source(*args)
+    return text.split("def forward")[1].split("\n\n", 1)[-1]
+
+
+def test_a_recurrent_network_and_its_gradient() -> None:
+    source = gd.compile(gd.gradient(rnn(), of="J")).source
+    assert FORWARD in source
+    assert BACK in source
+    assert "hs, h_before = scan(h ← tanh(x W + h U + b))" in source
+
+
+def test_the_file_checks_itself_without_graphdiff(tmp_path: Path) -> None:
+    path = tmp_path / "rnn.py"
+    gd.compile(gd.gradient(rnn(), of="J")).save(path)
+    result = subprocess.run(
+        [sys.executable, "-I", "-W", "error", path], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    errors = [float(line.rsplit(" ", 1)[1]) for line in result.stdout.splitlines()]
+    assert len(errors) == 4
+    assert max(errors) < 1e-8
+
+
+def test_the_same_graph_gives_the_same_bytes() -> None:
+    first, second = (gd.compile(gd.gradient(rnn(), of="J")).source for _ in range(2))
+    assert first == second
+
+
+def test_carries_change_places_at_once() -> None:
+    text = source_of(lambda a, b: gd.fori(0, 5, lambda i, c: (c[1], c[0] + c[1]), (a, b)), 0.0, 1.0)
+    assert "for _ in range(5):\n" in text
+    assert "c_0, c_1 = c_1, c_0 + c_1" in text
+
+
+def test_loops_in_loops_and_branches() -> None:
+    def f(x: Any, n: Any) -> Any:
+        def outer(total: Any, row: Any) -> Any:
+            def inner(c: Any, e: Any) -> Any:
+                return gd.cond(e > 0, lambda: c + e, lambda: c * 0.5), None
+
+            c, _ = gd.scan(inner, total, row)
+            return gd.while_loop(lambda c: abs(c) > n, lambda c: c / 2, c), c
+
+        return gd.scan(outer, 0.0, x)
+
+    text = source_of(f, np.ones((4, 3)), 2.0)
+    for line in (
+        "\n    for i in range(4):\n",
+        "\n        for j in range(3):\n",
+        "\n            if e > 0.0:\n                c = c + e\n",
+        "\n            else:\n                c = c * 0.5\n",
+        "\n        while np.abs(total) > n:\n            total = total / 2.0\n",
+    ):
+        assert line in text, text
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    total, last = 0.0, []
+    for row in x:
+        for e in row:
+            total = total + e if e > 0 else total * 0.5
+        last.append(total)
+        while abs(total) > 0.1:
+            total /= 2
+    found = gd.jit(f)(x, 0.1)
+    np.testing.assert_allclose(found[0], total)
+    np.testing.assert_allclose(found[1], last)
+
+
+def test_what_nobody_reads_is_not_computed() -> None:
+    def f(x: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            a, b = carry
+            return (a + x, b * np.sin(x)), (np.exp(a), np.cos(b))
+
+        (a, _), _ = gd.scan(step, (0.0, 1.0), x)
+        return a
+
+    text = source_of(f, np.ones(3))
+    assert "sin" not in text
+    assert "np.empty" not in text
+
+
+def test_forward_mode_is_one_loop() -> None:
+    def f(x: Any) -> Any:
+        return gd.scan(lambda c, x: (np.sin(c * x), None), 1.0, x)[0]
+
+    text = gd.jit(lambda x, v: gd.jvp(f, (x,), (v,))).source(np.ones(3), np.ones(3))
+    assert text.count("for ") == text.count("for i in range(3):") == 1
+    assert "np.empty" not in text
+
+
+def test_equal_loops_become_one_and_others_do_not() -> None:
+    def f(x: Any, k: float) -> Any:
+        return gd.scan(lambda c, x: (np.sin(c * k + x), None), 0.0, x)[0]
+
+    x = np.ones(3)
+    assert source_of(lambda x: f(x, 2.0) * f(x, 2.0), x).count("for ") == 1
+    assert source_of(lambda x: f(x, 2.0) * f(x, 3.0), x).count("for ") == 2
+
+
+def test_the_rules_run_inside() -> None:
+    text = source_of(
+        lambda x: gd.scan(lambda c, x: (c + np.log(1 + x) * 1.0, None), 0.0, x)[0], np.ones(3)
+    )
+    assert "c += np.log1p(x[i])" in text
+
+
+def test_arrays_that_a_body_reads() -> None:
+    table = np.arange(6.0).reshape(3, 2)
+    f = gd.jit(lambda x: gd.scan(lambda c, x: (c @ table.T @ table + x, None), np.zeros(2), x)[0])
+    x = np.ones((2, 2))
+    np.testing.assert_allclose(f(x), x[0] @ table.T @ table + x[1])
+
+
+def test_ten_thousand_steps() -> None:
+    def f(w: Any, x: Any) -> Any:
+        return np.sum(gd.scan(lambda c, x: (np.sin(c * w + x), c), 0.0, x)[1])
+
+    times = {}
+    for length in (10, 10_000):
+        slope = gd.grad(f)
+        start = time.perf_counter()
+        text = slope.source(0.5, np.zeros(length))
+        times[length] = time.perf_counter() - start
+        assert text.count("\n") < 60
+    assert times[10_000] < 5 * times[10] + 0.05
+    x = np.linspace(0, 1, 10_000)
+    step = 1e-6
+    wanted = (gd.jit(f)(0.5 + step, x) - gd.jit(f)(0.5 - step, x)) / (2 * step)
+    np.testing.assert_allclose(gd.grad(f)(0.5, x), wanted, rtol=1e-6)
