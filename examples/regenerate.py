@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bare_networkx
 import digits
+import rnn
 import xor
 
 import graphdiff as gd
@@ -21,6 +22,7 @@ TOP = HERE.parent
 NETWORKS = {
     "xor": xor.network,
     "digits": digits.network,
+    "rnn": rnn.network,
     "logistic": lambda: gd.Graph.from_networkx(bare_networkx.network()),
 }
 SHOWN = re.compile(r"(<!-- generated -->\n```python\n).*?(```\n)", re.DOTALL)

@@ -39,7 +39,7 @@ def compiled(regenerate):
     }
 
 
-NAMES = ["xor", "digits", "logistic"]
+NAMES = ["xor", "digits", "rnn", "logistic"]
 
 
 # -- the scripts -----------------------------------------------------------------------------------
@@ -63,6 +63,12 @@ def test_xor_learns(tmp_path, monkeypatch, capsys):
 def test_digits_are_recognised(tmp_path, monkeypatch, capsys):
     told = run("digits.py", tmp_path, monkeypatch, capsys)
     assert float(re.search(r"([\d.]+)%", told)[1]) >= 95.0
+
+
+def test_a_recurrent_network_learns(tmp_path, monkeypatch, capsys):
+    told = run("rnn.py", tmp_path, monkeypatch, capsys)
+    assert float(re.search(r"error ([\d.]+),", told)[1]) < 0.01
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rnn.svg", "rnn_grad.py"]
 
 
 def test_bare_networkx_is_read_and_fitted(tmp_path, monkeypatch, capsys):
@@ -103,7 +109,7 @@ def test_generated_files_check_themselves_without_graphdiff(name):
     )
     assert done.returncode == 0, done.stderr
     errors = re.findall(r"agrees to (\S+)", done.stdout)
-    assert len(errors) == {"xor": 4, "digits": 6, "logistic": 2}[name]
+    assert len(errors) == {"xor": 4, "digits": 6, "rnn": 4, "logistic": 2}[name]
     assert max(map(float, errors)) < 1e-6
 
 
@@ -146,7 +152,10 @@ def test_there_is_no_dead_line(name):
     for function in functions(name).values():
         stored, loaded = used(function, ast.Store), set(used(function, ast.Load))
         assert set(stored) <= loaded
-        assert len(stored) == len(set(stored))  # and no name is used for two things
+        loops = [node for node in ast.walk(function) if isinstance(node, ast.For)]
+        again = {name for loop in loops for name in used(loop, ast.Store)}
+        once = [name for name in stored if name not in again]
+        assert len(once) == len(set(once))  # and no name is used for two things
 
 
 @pytest.mark.parametrize("name", NAMES)

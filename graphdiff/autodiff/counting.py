@@ -309,13 +309,21 @@ def edges_between(g: Graph, sources: Iterable[str], roots: Iterable[str]) -> lis
             along = [
                 edge
                 for edge in along
-                if is_float and g.spec(edge.operand).is_float and op.rule(edge.position) is not None
+                if is_float
+                and g.spec(edge.operand).is_float
+                and (op.bodies or op.name == "result" or op.rule(edge.position) is not None)
             ]
         if along or node in sources:
             reached[node] = along
     edges: list[Edge] = []
     for node in reversed(order):
         if node in needed and node in reached:
+            if reached[node] and g.op(node).bodies:
+                raise GradientError(
+                    "a loop or a branch is no single derivative, so paths do not lead through it",
+                    node=node, op=g.op(node).name, origin=g.dag.nodes[node]["origin"],
+                    hint="gd.gradient and gd.jacobian differentiate it",
+                )  # fmt: skip
             edges += reached[node]
             needed.update(edge.operand for edge in reached[node])
     return edges

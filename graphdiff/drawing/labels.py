@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from graphdiff.drawing.theme import LONGEST_NAME, MOST_LINES, WIDE
+from graphdiff.graph.body import carried_as, results
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import Names, identifier
 from graphdiff.lower.program import formulas_over
@@ -40,11 +41,20 @@ class Labels:
             return [], name
         return scope.split("/"), inner
 
+    def parts(self, node: str) -> list[str]:
+        """The results of a loop or a branch, one node each; nothing for other nodes."""
+        found = results(self.graph, node) if self.graph.spec(node).parts else {}
+        return [users[0] for _, users in sorted(found.items())]
+
     def name(self, node: str, scope: str = "") -> str:
         """The name of a value: ``h``, ``layer1.h``, ``∂J/∂h``.
 
         A derivative of a derivative is spelled out from the inside to the outside.
         """
+        parts = self.parts(node)
+        if parts:
+            told = (carried_as(self.graph, part) or self.name(part, scope) for part in parts)
+            return ", ".join(dict.fromkeys(told))
         wraps: list[str] = []
         while (pair := self.derivative(node)) is not None:
             seed, node = pair
@@ -98,7 +108,10 @@ class Labels:
         return None
 
     def formulas(self, order: Iterable[str], lines: Iterable[str]) -> Mapping[str, str]:
-        """The formula of each node, with a token in the place of each of the lines."""
+        """The formula of each node, with a token in the place of each line and loop's result."""
+        order, nodes = list(order), self.graph.dag.nodes
+        taken = (node for node in order if nodes[node]["op"] == "result")
+        lines = dict.fromkeys((*lines, *taken))
         self.tokens = {node: _token(number) for number, node in enumerate(lines)}
         self.behind = {token: node for node, token in self.tokens.items()}
         written = formulas_over(self.graph, order, self.tokens, self.tokens.__getitem__)

@@ -10,7 +10,7 @@ from graphdiff.drawing.labels import Labels
 from graphdiff.errors import DrawError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.program import program
-from graphdiff.rewrite import DEFAULT, Pass
+from graphdiff.rewrite import DEFAULT, Pass, rewritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,7 @@ def latex(graph: Graph, *, rewrites: Sequence[Pass] | None = None) -> Formulas:
         )
     if rewrites is None:
         rewrites = DEFAULT if graph.outputs_by_name else ()
-    for rewrite in rewrites:
-        graph = rewrite(graph)
+    graph = rewritten(graph, rewrites)
     written = program(graph)
     phases = [value.phase for value in written.values.values()]
     count = phases.index("gradient") if "gradient" in phases else len(phases)
@@ -110,6 +109,8 @@ def latex(graph: Graph, *, rewrites: Sequence[Pass] | None = None) -> Formulas:
 
 def _symbol(labels: Labels, node: str) -> str:
     """The symbol of a node: of a derivative, spelled out from the inside to the outside."""
+    if parts := labels.parts(node):
+        return ", ".join(dict.fromkeys(_symbol(labels, part) for part in parts))
     seeds: list[str] = []
     while (pair := labels.derivative(node)) is not None:
         seed, node = pair

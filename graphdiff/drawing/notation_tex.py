@@ -33,6 +33,8 @@ _SIGNS = {
     "‖": r"\Vert",
     "|": r"\vert",
     "…": r"\dots",
+    "←": r"\leftarrow",
+    "∂": r"\partial",
     "ᵀ": r"^{\top}",
     "^": "^",
     "_": r"\_",

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 from graphdiff.drawing.labels import Labels
-from graphdiff.graph.body import carried_as, results
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import Names, plain
 from graphdiff.lower.program import Program, program
@@ -130,9 +128,7 @@ def _values(written: Program, labels: Labels) -> Iterator[_Entry]:
     """The values of the generated source, its arguments first."""
     given = (*written.arguments, *written.arrays)
     order = [*given, *(node for value in written.values.values() for node in value.nodes)]
-    taken = (n for n in order if written.graph.op(n).name == "result")
-    lines = dict.fromkeys((*given, *written.values, *taken))
-    formulas = labels.formulas(dict.fromkeys(order), lines)
+    formulas = labels.formulas(dict.fromkeys(order), (*given, *written.values))
     for node in given:
         yield _Entry(node, "", (), repr(written.graph.spec(node)))
     for node, value in written.values.items():
@@ -148,7 +144,8 @@ def _ops(graph: Graph, labels: Labels) -> Iterator[_Entry]:
     for node in order:
         op, leaf = graph.op(node).name, not graph.dag.pred[node] and node not in numbers
         operands = tuple(dict.fromkeys(graph.operands(node)))
-        yield _Entry(node, "" if leaf else formulas[node], operands, f"{op}: {graph.spec(node)!r}")
+        formula = "" if leaf or op == "result" else formulas[node]
+        yield _Entry(node, formula, operands, f"{op}: {graph.spec(node)!r}")
 
 
 class _Stage:
@@ -185,10 +182,7 @@ class _Stage:
         scope = home if faced is not None or column == 0 else ""
         op = attributes["op"]
         kind: Kind = op if op in ("input", "parameter") else "op"
-        parts = results(graph, node) if spec.parts else {}
-        firsts = [users[0] for _, users in sorted(parts.items())]
-        named = [carried_as(graph, part) or labels.name(part, scope) for part in firsts]
-        name = ", ".join(dict.fromkeys(named)) or labels.name(node, scope)
+        name = labels.name(node, scope)
         if op in _SCALARS and not self.results.get(node):
             kind = "constant"
         lines: tuple[str, ...] = ()
@@ -207,10 +201,14 @@ class _Stage:
             column=column,
             scope=scope,
             home=home,
-            output=not self.results.keys().isdisjoint((node, *chain(*parts.values()))),
+            output=not self.results.keys().isdisjoint((node, *self.inside(node))),
             faces=None if faced is None else self.boxes[faced].key,
             tip=plain(entry.tip),
         )
+
+    def inside(self, node: str) -> list[str]:
+        """The results of a loop that have no box of their own."""
+        return [part for part in self.labels.parts(node) if self.holder.get(part) == node]
 
     def faced(self, node: str) -> str | None:
         """The node of the box that a gradient's box is to face.
