@@ -17,9 +17,10 @@ from graphdiff.graph.files import digest
 from graphdiff.graph.tensor import Tensor
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
-from graphdiff.planning.cost import in_own_nodes, marked_steps, weigh
+from graphdiff.planning.cost import in_own_nodes, marked_steps, named_dimensions, weigh
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
+from graphdiff.planning.symbolic import TYPICAL, in_formulas
 from graphdiff.planning.tradeoff import Tradeoff
 from graphdiff.planning.tradeoff import tradeoff as tradeoff_dag
 from graphdiff.rewrite import DEFAULT, STABLE, Pass, rewritten
@@ -223,7 +224,8 @@ def plan(
         The largest peak in bytes, beside inputs and parameters. None: as little as the strategy
         takes.
     sizes
-        The lengths of a graph's named dimensions.
+        The lengths of a graph's named dimensions. Strategy ``"store"`` without a limit needs none:
+        what the plan takes are then formulas in them, and its order is chosen for typical ones.
     outputs
         For a bare DAG, the nodes whose values are wanted. The default is those that none uses.
     rewrites
@@ -261,9 +263,13 @@ def plan(
     if not isinstance(graph, Graph):
         _refuse_sizes(sizes)
         return plan_dag(graph, strategy, memory_limit, outputs, time_limit=time_limit)
-    weighed, dag = _weighed(graph, sizes, outputs, rewrites)
+    weighed = _rewritten(graph, outputs, rewrites)
+    names = named_dimensions(weighed)
+    general = sizes is None and strategy == "store" and memory_limit is None and bool(names)
+    dag = weigh(weighed, dict.fromkeys(names, TYPICAL) if general else sizes)
     found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
-    return replace(in_own_nodes(found, dag), graph=weighed, planned=digest(graph))
+    found = replace(in_own_nodes(found, dag), graph=weighed, planned=digest(graph))
+    return in_formulas(found) if general else found
 
 
 def tradeoff(
@@ -304,7 +310,8 @@ def tradeoff(
     if not isinstance(graph, Graph):
         _refuse_sizes(sizes)
         return tradeoff_dag(graph, outputs, points=points, time_limit=time_limit)
-    weighed, dag = _weighed(graph, sizes, outputs, rewrites)
+    weighed = _rewritten(graph, outputs, rewrites)
+    dag = weigh(weighed, sizes)
     curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
     mark = digest(graph)
 
@@ -314,20 +321,14 @@ def tradeoff(
     return replace(curve, points=own(curve.points), strategies=own(curve.strategies))
 
 
-def _weighed(
-    graph: Graph,
-    sizes: Mapping[str, int] | None,
-    outputs: Iterable[Hashable] | None,
-    rewrites: Sequence[Pass],
-) -> tuple[Graph, nx.DiGraph]:
-    """The graph after its rewrites, and what its values cost."""
+def _rewritten(graph: Graph, outputs: Iterable[Hashable] | None, rewrites: Sequence[Pass]) -> Graph:
+    """The graph that a plan is for: what comes out of the rewrites."""
     if outputs is not None:
         raise PlanError(
             "the outputs of a graph are its own", hint="leave outputs out; they are for a bare DAG"
         )
     with collection_paused():
-        weighed = rewritten(graph, rewrites)
-        return weighed, weigh(weighed, sizes)
+        return rewritten(graph, rewrites)
 
 
 def _refuse_sizes(sizes: Mapping[str, int] | None) -> None:

@@ -73,6 +73,11 @@ def inferred(name: str) -> Callable[..., Spec]:
 _IN_PLACE = 256 * 1024  # bytes from which NumPy puts a result into a temporary operand's memory
 
 
+def _in_place(out: Spec) -> bool:
+    """Whether NumPy does so; arrays whose sizes are not known are taken to be large."""
+    return isinstance(out.nbytes, str) or out.nbytes >= _IN_PLACE
+
+
 def elementwise(
     name: str,
     expression: Expression,
@@ -206,7 +211,7 @@ sigmoid = elementwise(
     call("sigmoid"),
     call("σ"),
     kernel=kernels.sigmoid,
-    workspace=lambda out, z: (2 if out.nbytes >= _IN_PLACE else 3) * out.nbytes,
+    workspace=lambda out, z: (2 if _in_place(out) else 3) * out.nbytes,
 )
 softplus = elementwise(
     "softplus",
@@ -221,7 +226,7 @@ erf = elementwise(
     call("erf"),
     kernel=kernels.erf,
     saved=False,
-    workspace=lambda out, x: (9 if out.nbytes >= _IN_PLACE else 10) * out.nbytes,
+    workspace=lambda out, x: (9 if _in_place(out) else 10) * out.nbytes,
 )
 relu = elementwise(
     "relu",

@@ -74,7 +74,7 @@ class Op:
         Whether NumPy gives a view of the first operand's memory.
     workspace
         ``(out, *specs, **params) -> int``: the bytes that its code takes for a while beside its
-        result; no dimension of the specs is a name. The default is none.
+        result; with named dimensions a formula, as for large arrays. The default is none.
     bodies
         The parameters that are graphs: what is repeated, or what may be run. See
         `graphdiff.ops.control`.
@@ -97,7 +97,7 @@ class Op:
     expression: Callable[..., Any] | None = None
     flops: Callable[..., Dimension] | None = None
     view: bool = False
-    workspace: Callable[..., int] | None = None
+    workspace: Callable[..., Any] | None = None
     bodies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -184,9 +184,10 @@ logsumexp = Op(
 )
 
 
-def _spread(out: Spec, x: Spec, axis: Axis) -> int:
+def _spread(out: Spec, x: Spec, axis: Axis) -> Any:
     """An array beside the result, and NumPy's buffer as one value is spread over an axis."""
-    return int(out.nbytes + min(out.nbytes, 64 * 1024))
+    known = not isinstance(out.nbytes, str)
+    return out.nbytes + (min(out.nbytes, 64 * 1024) if known else 64 * 1024)
 
 
 softmax = Op(

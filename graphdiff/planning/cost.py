@@ -194,14 +194,19 @@ def _owns_memory(graph: Graph, node: str, operands: list[str]) -> bool:
     return op.name == "reshape" and graph.dag.nodes[operands[0]]["op"] in _COPIED_BY_RESHAPE
 
 
-def _checked_sizes(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
-    names = {
+def named_dimensions(graph: Graph) -> set[str]:
+    """The names in the shapes of a graph."""
+    return {
         name
         for _, spec in graph.dag.nodes(data="spec")
         for whole in (spec, *spec.parts)
         for part in whole.shape
         for name in dimension_names(part)
     }
+
+
+def _checked_sizes(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    names = named_dimensions(graph)
     for name in names:
         if name not in sizes:
             raise PlanError(
@@ -238,7 +243,7 @@ def _scratch(graph: Graph, node: str, arrays: list[str], sizes: Mapping[str, int
         return _inside(graph, node, sizes)
     if op.workspace is not None:
         known = (Spec(_lengths(spec, sizes), spec.dtype) for spec in (out, *specs))
-        return op.workspace(*known, **graph.dag.nodes[node]["params"])
+        return int(op.workspace(*known, **graph.dag.nodes[node]["params"]))
     if not op.elementwise or op.view:
         return 0
     if op.name == "where":  # its condition is taken as it is

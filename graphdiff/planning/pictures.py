@@ -31,6 +31,10 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
             f"a plan of {len(nodes):,} nodes cannot be drawn",
             expected=f"1 to {_MOST_ROWS:,} nodes", hint="p.timeline has the memory of each step",
         )  # fmt: skip
+    if not isinstance(plan.peak_bytes, int):
+        raise DrawError(
+            "a plan without sizes cannot be drawn", hint="gd.plan(G, sizes={…}).plot(…)"
+        )
     memory = [b for b, (act, _) in zip(plan.timeline, plan.steps, strict=True) if act == "compute"]
     state = schedule_matrix(plan)
     height = min(11.0, max(4.2, 2.6 + 0.17 * len(nodes)))

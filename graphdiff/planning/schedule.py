@@ -26,11 +26,14 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphdiff.errors import PlanError
 from graphdiff.graph.dag import Graph
 from graphdiff.planning.problem import Problem
+
+if TYPE_CHECKING:
+    from graphdiff.planning.symbolic import Account
 
 Action = Literal["compute", "free"]
 Step = tuple[Action, int]
@@ -45,7 +48,8 @@ class Plan:
     steps
         Pairs ``("compute", node)`` and ``("free", node)``.
     peak_bytes
-        The largest number of bytes that are resident during a step.
+        The largest number of bytes that are resident during a step: an int, or a sympy expression
+        where the plan was made without sizes. So are the costs and the timeline.
     cost
         The sum of the costs of all computations.
     stored
@@ -67,12 +71,12 @@ class Plan:
     """
 
     steps: tuple[tuple[Action, Hashable], ...] = field(repr=False)
-    peak_bytes: int
-    cost: float
+    peak_bytes: Any
+    cost: Any
     stored: tuple[Hashable, ...]
     recomputed: tuple[Hashable, ...]
-    lower_bound: float
-    timeline: tuple[int, ...] = field(repr=False)
+    lower_bound: Any
+    timeline: tuple[Any, ...] = field(repr=False)
     strategy: str
     proof: str
     graph: Graph | None = field(default=None, repr=False, compare=False)
@@ -87,6 +91,41 @@ class Plan:
     def computations(self) -> dict[Hashable, int]:
         """How often each node is computed, in the order of first computations."""
         return dict(Counter(node for action, node in self.steps if action == "compute"))
+
+    @cached_property
+    def account(self) -> Account:
+        """What the plan takes, as sympy expressions in the graph's named dimensions.
+
+        ``account.bytes`` gives the bytes of each value, ``account.work`` the floating-point
+        operations, ``account.timeline`` the bytes that are resident in each step, and
+        ``account.peak`` the largest of these for all sizes: a ``Max`` of several where it depends
+        on the sizes which it is. NumPy's buffers of at most 64 KiB an operand are left out.
+
+        Raises
+        ------
+        PlanError
+            If the plan is of a bare DAG, or an op cannot say what memory it works in.
+
+        Examples
+        --------
+        >>> import numpy as np, graphdiff as gd
+        >>> g = gd.Graph()
+        >>> W = g.parameter("W", ("n", "n"))
+        >>> J = g.output("J", np.sum(np.tanh(g.input("x", ("t", "n")) @ W)))
+        >>> p = gd.plan(gd.gradient(g, of="J"), strategy="store")
+        >>> p.peak, p.account.work
+        (Max(8*(2*n*t + 1), 8*(n**2 + n*t + 1)), 4*n*t*(n + 1))
+        """
+        from graphdiff.planning.symbolic import account
+
+        if self.graph is None:
+            raise PlanError("a plan of a bare DAG has no named dimensions", hint="p.peak_bytes")
+        return account(self.graph, self.steps)
+
+    @property
+    def peak(self) -> Any:
+        """The peak in bytes as a sympy expression in the named dimensions; see `account`."""
+        return self.account.peak
 
     def plot(self, path: str | Path) -> None:
         """Write a chart of the plan to a file: .svg, .png or .pdf.
@@ -116,8 +155,10 @@ class Plan:
 
     def __repr__(self) -> str:
         again = len(self.recomputed)
+        sized = isinstance(self.peak_bytes, int)
+        peak, cost = (f"{n:,}" if sized else str(n) for n in (self.peak_bytes, self.cost))
         return (
-            f"<Plan {self.strategy!r}: peak {self.peak_bytes:,} bytes, cost {self.cost:,}, "
+            f"<Plan {self.strategy!r}: peak {peak} bytes, cost {cost}, "
             f"{again} of {again + len(self.stored)} nodes recomputed, gap {self.gap:.1%}>"
         )
 
