@@ -2,7 +2,8 @@
 
 A layer is a function that adds nodes to a graph within a scope; a cost and a penalty are nodes.
 There are no layer objects: the parameters are those of the graph, with a role each, and everything
-here is written with graphdiff's public names, so that your own layers are as good.
+here is written with graphdiff's public names, so that your own layers are as good. Pooling has no
+parameters; it is in `graphdiff.images`.
 
 >>> import numpy as np, graphdiff as gd
 >>> rng = np.random.default_rng(0)
@@ -39,6 +40,7 @@ from graphdiff.nn.layers import (
 )
 from graphdiff.nn.norms import batch_norm, layer_norm
 from graphdiff.nn.penalties import l1, l2, parameter_count, tie
+from graphdiff.nn.recurrent import gru, lstm, rnn
 from graphdiff.nn.units import (
     elu,
     gelu,
@@ -71,6 +73,7 @@ __all__ = [
     "gaussian_nll",
     "gelu",
     "glorot",
+    "gru",
     "hard_tanh",
     "he",
     "hinge",
@@ -80,6 +83,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "lstm",
     "mse",
     "multi_head_attention",
     "multinoulli_nll",
@@ -89,6 +93,7 @@ __all__ = [
     "rbf",
     "relu",
     "residual",
+    "rnn",
     "sigmoid",
     "silu",
     "softmax",
