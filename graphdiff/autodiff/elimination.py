@@ -15,8 +15,8 @@ from typing import Literal
 from graphdiff.autodiff.counting import Edge, edges_between, named
 from graphdiff.autodiff.elimination_orders import RULES, Found, Structure, cost_of, search
 from graphdiff.autodiff.elimination_orders import Elimination as Eliminating
-from graphdiff.autodiff.path_sum import without_factor
-from graphdiff.autodiff.reverse import _bracketed, _Sweep
+from graphdiff.autodiff.path_sum import product_along
+from graphdiff.autodiff.reverse import add_derivative
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
@@ -239,14 +239,7 @@ class _Linear:
 
     def partial(self, node: str, operand: str, positions: list[int]) -> Tensor:
         """The derivative of a value by one of its operands: a sweep over that edge alone."""
-        sweep = _Sweep(self.graph, self.label, {operand: (), node: tuple(positions)})
-        one = self.one(node)
-        sweep.run([(node, one)])
-        found = sweep.table.get(operand)
-        with sweep.marking(node):
-            value = self.one(node) * 0.0 if found is None else found.settled().value
-        self.graph.dag.nodes[value.name].pop("of", None)  # a partial derivative is no cotangent
-        return without_factor(one, value)
+        return product_along(self.graph, self.label, {operand: (), node: tuple(positions)})
 
     def join(self, source: int, target: int, value: Tensor) -> None:
         known = self.after.setdefault(source, {}).get(target)
@@ -273,7 +266,7 @@ class _Linear:
         )
 
     def add_outputs(self) -> None:
-        graph, derivatives = self.graph, dict(self.graph.dag.graph["derivatives"])
+        graph = self.graph
         for result, node in self.results.items():
             if result not in graph.outputs_by_name:
                 graph.output(result, graph[node])
@@ -281,7 +274,4 @@ class _Linear:
                 found = self.after.get(self.first[other], {}).get(self.last[node])
                 if found is None:
                     found = self.one(node) * 0.0
-                name = f"d{_bracketed(result)}/d{_bracketed(argument)}"
-                graph.output(name, found)
-                derivatives[name] = (result, argument)
-        graph.dag.graph["derivatives"] = derivatives
+                add_derivative(graph, result, argument, found)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from graphdiff.autodiff.counting import Edge, count_paths, edges_between, short
 from graphdiff.autodiff.reverse import (
-    _bracketed,
-    _refuse_disconnected,
-    _root,
-    _Sweep,
-    _targets,
+    Sweep,
+    add_derivative,
     broadcast_to,
+    refuse_disconnected,
+    root_of,
+    targets_of,
 )
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
@@ -72,8 +72,8 @@ def path_sum(
     >>> len(naive), len(gd.gradient(g, of="z"))
     (27, 14)
     """
-    root_name, root = _root(g, of)
-    targets = _targets(g, wrt)
+    root_name, root = root_of(g, of)
+    targets = targets_of(g, wrt)
     _refuse_too_many(g, root, targets, max_paths)
     graph = g.copy()
     if root_name not in graph.outputs_by_name:
@@ -83,24 +83,20 @@ def path_sum(
     for name, target in targets.items():
         edges = edges_between(graph, [target], [root])
         if not edges and target != root:
-            _refuse_disconnected(graph, root_name, target, "raise")
+            refuse_disconnected(graph, root_name, target, "raise")
         total: Tensor | None = None
         several = count_paths(graph, target, root) > 1
         for path in _paths(edges, root, target):
-            term = _term(graph, root_name, root, target, path)
+            active = {target: (), **{node: (position,) for node, position, _ in reversed(path)}}
+            term = product_along(graph, root_name, active)
             attributes = graph.dag.nodes[term.name]
             if several and attributes["phase"] == "gradient" and attributes["op"] != "constant":
                 count += 1
                 term = term.named(_free(graph, f"path_{count}"))
             with graph.marking(phase="gradient", seed=root_name, via=target):
                 total = term if total is None else total + term
-        derivative = f"d{_bracketed(root_name)}/d{_bracketed(name)}"
         assert total is not None  # there is a path
-        graph.output(derivative, total)
-        graph.dag.graph["derivatives"] = {
-            **graph.dag.graph["derivatives"],
-            derivative: (root_name, name),
-        }
+        add_derivative(graph, root_name, name, total)
     return graph
 
 
@@ -143,12 +139,13 @@ def _paths(edges: Sequence[Edge], root: str, target: str) -> Iterator[list[Edge]
                 path.pop()
 
 
-def _term(graph: Graph, name: str, root: str, target: str, path: Sequence[Edge]) -> Tensor:
-    """The product along one path: a sweep over a graph that has no other edges."""
-    active: dict[str, tuple[int, ...]] = {target: ()}
-    for node, position, _ in reversed(path):
-        active[node] = (position,)
-    sweep = _Sweep(graph, name, active)
+def product_along(graph: Graph, name: str, active: dict[str, tuple[int, ...]]) -> Tensor:
+    """The derivative of the last node by the first, along some edges alone: a sweep over these.
+
+    ``active`` gives for each node the positions of its operands that the derivative flows to.
+    """
+    target, root = next(iter(active)), next(reversed(active))
+    sweep = Sweep(graph, name, active)
     before = graph._declared
     with sweep.marking(root):
         one = graph.constant(1.0, dtype=graph.spec(root).dtype)
@@ -160,10 +157,10 @@ def _term(graph: Graph, name: str, root: str, target: str, path: Sequence[Edge])
         value = broadcast_to(value, spec.shape)
     for node in _since(graph, before):
         graph.dag.nodes[node].pop("of", None)  # a part of a cotangent is none
-    return without_factor(one, value)
+    return _without_factor(one, value)
 
 
-def without_factor(one: Tensor, value: Tensor) -> Tensor:
+def _without_factor(one: Tensor, value: Tensor) -> Tensor:
     """A value without the product with the 1 that it begins with, where there is such a product."""
     dag, spec = one.graph.dag, one.spec
     users = list(dag.succ[one.name])

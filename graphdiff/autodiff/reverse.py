@@ -63,13 +63,13 @@ def gradient(
         raise GradientError(
             f"disconnected is {disconnected!r}", origin=here(), expected="'raise', 'zero' or 'warn'"
         )
-    root_name, root = _root(g, of)
-    targets = _targets(g, wrt)
+    root_name, root = root_of(g, of)
+    targets = targets_of(g, wrt)
     graph = g.copy()
     if root_name not in graph.outputs_by_name:
         graph.output(root_name, graph[root])
         root = graph[root_name].name
-    sweep = _Sweep(graph, root_name, _active(graph, {root}, set(targets.values())))
+    sweep = Sweep(graph, root_name, _active(graph, {root}, set(targets.values())))
     if sweep.active:
         with sweep.marking(root):
             one = graph.constant(1.0, dtype=graph.spec(root).dtype)
@@ -118,7 +118,7 @@ def pull_back(
     graph = wrt[0].graph
     targets = [tensor.name for tensor in wrt]
     active = _active(graph, {value.name for value, _ in seeds}, set(targets), cut)
-    sweep = _Sweep(graph, name, active, linear)
+    sweep = Sweep(graph, name, active, linear)
     sweep.run([(value.name, cotangent) for value, cotangent in seeds])
     found: list[Tensor | None] = []
     for node in targets:
@@ -131,7 +131,7 @@ def pull_back(
     return found
 
 
-def _root(g: Graph, of: str | Tensor) -> tuple[str, str]:
+def root_of(g: Graph, of: str | Tensor) -> tuple[str, str]:
     """The name that the user calls the cost by, and its node."""
     tensor = _tensor(g, of)
     if tensor.ndim != 0:
@@ -153,7 +153,7 @@ def _root(g: Graph, of: str | Tensor) -> tuple[str, str]:
     return (names[0] if names else tensor.name), tensor.name
 
 
-def _targets(g: Graph, wrt: str | Tensor | Sequence[str | Tensor] | None) -> dict[str, str]:
+def targets_of(g: Graph, wrt: str | Tensor | Sequence[str | Tensor] | None) -> dict[str, str]:
     """The nodes to differentiate by, under the names that the user calls them by."""
     if wrt is None:
         wrt = list(g.parameters.values())
@@ -235,7 +235,7 @@ def _active(
     return {node: positions for node, positions in reached.items() if node in needed}
 
 
-class _Sweep:
+class Sweep:
     """The walk from the roots to the leaves, with the table of cotangents."""
 
     def __init__(
@@ -254,9 +254,11 @@ class _Sweep:
         self.table: dict[str, Cotangent] = {}
 
     def path_edges(self) -> int:
+        """The number of edges that the sweep goes along."""
         return sum(map(len, self.active.values()))
 
     def run(self, seeds: Iterable[tuple[str, Tensor]]) -> None:
+        """Fill the table, given the cotangents of some nodes."""
         for root, given in seeds:
             if root in self.active:
                 self.contributions.setdefault(root, []).append(Cotangent(given))
@@ -271,6 +273,7 @@ class _Sweep:
                     self.pull_back(node, cotangent)
 
     def marking(self, node: str) -> Any:
+        """Nodes added within are marked as a gradient's, made for this node."""
         attributes = self.graph.dag._node[node]
         return self.graph.marking(
             phase="gradient",
@@ -296,6 +299,7 @@ class _Sweep:
         return total
 
     def attribute(self, value: Tensor, node: str) -> None:
+        """Note what a value is the cotangent of."""
         attributes = self.graph.dag._node[value.name]
         if attributes["phase"] == "forward":  # a cotangent that was given
             return
@@ -400,7 +404,7 @@ def undo_broadcast(value: Tensor, full: Shape, shape: Shape) -> Tensor:
     return value if count == 1 else value * count
 
 
-def _add_output(sweep: _Sweep, name: str, node: str, disconnected: str) -> None:
+def _add_output(sweep: Sweep, name: str, node: str, disconnected: str) -> None:
     graph, seed = sweep.graph, sweep.seed
     spec = graph.spec(node)
     with sweep.marking(node):
@@ -412,15 +416,17 @@ def _add_output(sweep: _Sweep, name: str, node: str, disconnected: str) -> None:
                 sweep.attribute(value, node)
         else:
             if node not in sweep.active:
-                _refuse_disconnected(graph, seed, node, disconnected)
+                refuse_disconnected(graph, seed, node, disconnected)
             value = broadcast_to(graph.constant(0.0, dtype=spec.dtype), spec.shape)
             sweep.attribute(value, node)
-    derivative = f"d{_bracketed(seed)}/d{_bracketed(name)}"
+    add_derivative(graph, seed, name, value)
+
+
+def add_derivative(graph: Graph, of: str, wrt: str, value: Tensor) -> None:
+    """Declare a value to be the derivative ``"dJ/dW"`` of one output by another value."""
+    derivative = f"d{_bracketed(of)}/d{_bracketed(wrt)}"
     graph.output(derivative, value)
-    graph.dag.graph["derivatives"] = {
-        **graph.dag.graph["derivatives"],
-        derivative: (seed, name),
-    }
+    graph.dag.graph["derivatives"][derivative] = of, wrt
 
 
 def _bracketed(name: str) -> str:
@@ -428,7 +434,8 @@ def _bracketed(name: str) -> str:
     return f"({name})" if name.startswith("d") and "/d" in name else name
 
 
-def _refuse_disconnected(graph: Graph, seed: str, node: str, disconnected: str) -> None:
+def refuse_disconnected(graph: Graph, seed: str, node: str, disconnected: str) -> None:
+    """Raise, or warn, that a value does not depend on a node."""
     message = f"{seed!r} does not depend on it, so there is no derivative"
     origin = graph.dag.nodes[node]["origin"]
     hint = "leave it out of wrt, or ask for disconnected='zero'"
