@@ -141,7 +141,7 @@ def rgamma(x: Any) -> Any:
 
 
 def gammaln(x: Any) -> Any:
-    """log |Γ(x)|."""
+    """``log |Γ(x)|``."""
     return OPS["gammaln"](x)
 
 
@@ -186,7 +186,7 @@ def beta(a: Any, b: Any) -> Any:
 
 
 def betaln(a: Any, b: Any) -> Any:
-    """log |beta(a, b)|."""
+    """``log |beta(a, b)|``."""
     return OPS["betaln"](a, b)
 
 
@@ -231,12 +231,12 @@ def i1(x: Any) -> Any:
 
 
 def i0e(x: Any) -> Any:
-    """exp(-|x|) I₀(x)."""
+    """``exp(-|x|) I₀(x)``."""
     return OPS["i0e"](x)
 
 
 def i1e(x: Any) -> Any:
-    """exp(-|x|) I₁(x)."""
+    """``exp(-|x|) I₁(x)``."""
     return OPS["i1e"](x)
 
 
@@ -271,7 +271,7 @@ def kv(v: Any, x: Any) -> Any:
 
 
 def ive(v: Any, x: Any) -> Any:
-    """exp(-|x|) I of order v; by x it has a derivative."""
+    """``exp(-|x|) I`` of order v; by x it has a derivative."""
     return OPS["ive"](v, x)
 
 
