@@ -51,6 +51,7 @@ from graphdiff.ops.conventions import conventions
 from graphdiff.ops.op import Op
 from graphdiff.ops.own import op
 from graphdiff.ops.spec import Dim, Spec
+from graphdiff.planning.calibrate import CostModel, calibrate
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.tradeoff import Tradeoff
 from graphdiff.version import VERSION
@@ -63,6 +64,7 @@ __all__ = [
     "Blowup",
     "CompileError",
     "Compiled",
+    "CostModel",
     "DTypeError",
     "Dim",
     "DrawError",
@@ -86,6 +88,7 @@ __all__ = [
     "Tradeoff",
     "TrainingError",
     "blowup",
+    "calibrate",
     "check_gradients",
     "checkpoint",
     "compile",

@@ -17,6 +17,7 @@ from graphdiff.graph.files import digest
 from graphdiff.graph.tensor import Tensor
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
+from graphdiff.planning.calibrate import CostModel
 from graphdiff.planning.cost import in_own_nodes, marked_steps, named_dimensions, weigh
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
@@ -207,6 +208,7 @@ def plan(
     sizes: Mapping[str, int] | None = None,
     *,
     outputs: Iterable[Hashable] | None = None,
+    costs: CostModel | None = None,
     rewrites: Sequence[Pass] = DEFAULT,
     time_limit: float = 20.0,
 ) -> Plan:
@@ -228,6 +230,8 @@ def plan(
         what the plan takes are then formulas in them, and its order is chosen for typical ones.
     outputs
         For a bare DAG, the nodes whose values are wanted. The default is those that none uses.
+    costs
+        How long ops take on a machine, from `calibrate`. Costs are then nanoseconds.
     rewrites
         The passes that run before; the plan is for the graph that comes out of them.
     time_limit
@@ -236,7 +240,8 @@ def plan(
     Returns
     -------
     Plan
-        For `compile`: its steps are what the code does. The cost is in floating-point operations.
+        For `compile`: its steps are what the code does. The cost is in floating-point operations,
+        or in nanoseconds with ``costs``.
 
     Raises
     ------
@@ -261,12 +266,13 @@ def plan(
     >>> f = gd.compile(G, plan=tight)
     """
     if not isinstance(graph, Graph):
-        _refuse_sizes(sizes)
+        _refuse_sizes(sizes, costs)
         return plan_dag(graph, strategy, memory_limit, outputs, time_limit=time_limit)
     weighed = _rewritten(graph, outputs, rewrites)
     names = named_dimensions(weighed)
-    general = sizes is None and strategy == "store" and memory_limit is None and bool(names)
-    dag = weigh(weighed, dict.fromkeys(names, TYPICAL) if general else sizes)
+    given = any(x is not None for x in (sizes, costs, memory_limit))
+    general = strategy == "store" and not given and bool(names)
+    dag = weigh(weighed, dict.fromkeys(names, TYPICAL) if general else sizes, costs)
     found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
     found = replace(in_own_nodes(found, dag), graph=weighed, planned=digest(graph))
     return in_formulas(found) if general else found
@@ -277,6 +283,7 @@ def tradeoff(
     sizes: Mapping[str, int] | None = None,
     *,
     outputs: Iterable[Hashable] | None = None,
+    costs: CostModel | None = None,
     rewrites: Sequence[Pass] = DEFAULT,
     points: int = 12,
     time_limit: float = 20.0,
@@ -285,7 +292,7 @@ def tradeoff(
 
     Parameters
     ----------
-    graph, sizes, outputs, rewrites
+    graph, sizes, outputs, costs, rewrites
         As for `plan`.
     points
         How many points to sample where the whole curve is out of reach.
@@ -308,10 +315,10 @@ def tradeoff(
     True
     """
     if not isinstance(graph, Graph):
-        _refuse_sizes(sizes)
+        _refuse_sizes(sizes, costs)
         return tradeoff_dag(graph, outputs, points=points, time_limit=time_limit)
     weighed = _rewritten(graph, outputs, rewrites)
-    dag = weigh(weighed, sizes)
+    dag = weigh(weighed, sizes, costs)
     curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
     mark = digest(graph)
 
@@ -331,9 +338,11 @@ def _rewritten(graph: Graph, outputs: Iterable[Hashable] | None, rewrites: Seque
         return rewritten(graph, rewrites)
 
 
-def _refuse_sizes(sizes: Mapping[str, int] | None) -> None:
+def _refuse_sizes(sizes: Mapping[str, int] | None, costs: CostModel | None) -> None:
     if sizes is not None:
         raise PlanError("a bare DAG has no named dimensions", got=f"sizes={sizes!r}")
+    if costs is not None:
+        raise PlanError("a bare DAG has costs of its own", got=repr(costs))
 
 
 def _function(generated: Module, name: str) -> Any:

@@ -113,6 +113,10 @@ class Op:
 
     def evaluate(self, *arrays: Any, **params: Any) -> Any:
         """The value for plain arrays, by the same NumPy text that is put into generated code."""
+        return self.bind(*arrays, **params)()
+
+    def bind(self, *arrays: Any, **params: Any) -> Callable[[], Any]:
+        """The evaluation for plain arrays, to be run as often as one likes."""
         values = [np.asarray(array) for array in arrays]
         specs = tuple(Spec(value.shape, dtype_of(value.dtype)) for value in values)
         params = self.complete(params, specs)
@@ -124,7 +128,8 @@ class Op:
             scope[self.kernel.__name__] = self.kernel
         if self.module is not None:
             scope[self.module.rpartition(".")[2]] = import_module(self.module)
-        return eval(compile(text, f"<{self.name}>", "eval"), scope)
+        run: Callable[[], Any] = eval(compile(f"lambda: {text}", f"<{self.name}>", "eval"), scope)
+        return run
 
     def work(self, out: Spec, *specs: Spec) -> Dimension:
         """The floating-point operations of one evaluation, symbolic in named dimensions."""

@@ -21,6 +21,7 @@ from graphdiff.errors import PlanError, near
 from graphdiff.graph.body import begins_loops, bodies_of
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.ops.spec import Dimension, Spec, dimension_names, evaluate_dimension
+from graphdiff.planning.calibrate import CostModel
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import Action, Plan, make_plan, with_frees
@@ -36,7 +37,9 @@ class Scratch(NamedTuple):
     node: str
 
 
-def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
+def weigh(
+    graph: Graph, sizes: Mapping[str, int] | None = None, costs: CostModel | None = None
+) -> nx.DiGraph:
     """The values of a graph that own memory, with their ``size`` in bytes and ``cost`` in FLOPs.
 
     Parameters
@@ -45,6 +48,8 @@ def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
         What is to be planned.
     sizes
         The lengths of the named dimensions.
+    costs
+        How long ops take; the costs are then nanoseconds, rounded to whole ones.
 
     Returns
     -------
@@ -72,9 +77,11 @@ def weigh(graph: Graph, sizes: Mapping[str, int] | None = None) -> nx.DiGraph:
     """
     known = _checked_sizes(graph, sizes or {})
     values = owners(graph)
+    seconds = None if costs is None else costs.predict(graph, known)
     for node, weights in values.dag.nodes.items():
         weights["size"] = _bytes(graph.spec(node), known)
-        weights["cost"] = evaluate_dimension(_work(graph, node), known)
+        work = evaluate_dimension(work_of(graph, node), known)
+        weights["cost"] = work if seconds is None else round(1e9 * seconds[node])
     result = nx.DiGraph(**values.dag.graph)
     for node, weights in values.dag.nodes.items():
         arrays = [operand for operand in graph.operands(node) if operand not in values.numbers]
@@ -144,7 +151,7 @@ def marked_steps(graph: Graph) -> tuple[tuple[Action, str], ...] | None:
     return tuple((act, str(names[node])) for act, node in with_frees(problem.own, sequence))
 
 
-def _work(graph: Graph, node: str) -> Dimension:
+def work_of(graph: Graph, node: str) -> Dimension:
     """The floating-point operations of a node; of a loop, its length times those of a step.
 
     Both sides of a branch count, and a loop whose length is not known counts as one step.
@@ -156,21 +163,21 @@ def _work(graph: Graph, node: str) -> Dimension:
     for body in bodies_of(op, params).values():
         for inner in body.order():
             if body.dag.nodes[inner]["op"] not in SOURCES:
-                total = _work(body, inner) + total
+                total = work_of(body, inner) + total
     length: Dimension = params.get("length", 1)
     return total * length
 
 
-def _inside(graph: Graph, node: str, sizes: Mapping[str, int]) -> int:
-    """The bytes of the values of a step, all of which are there until the next one."""
-    total = 0
+def inside(graph: Graph, node: str) -> Dimension:
+    """The bytes of the values of a loop's step, all of which are there until the next one."""
+    total: Dimension = 0
     for body in bodies_of(graph.op(node), graph.dag.nodes[node]["params"]).values():
         for inner in body.order():
             op = body.op(inner)
             if op.bodies:
-                total += _bytes(body.spec(inner), sizes) + _inside(body, inner, sizes)
+                total = body.spec(inner).nbytes + inside(body, inner) + total
             elif op.name not in SOURCES and not op.view:
-                total += _bytes(body.spec(inner), sizes)
+                total = body.spec(inner).nbytes + total
     return total
 
 
@@ -240,7 +247,7 @@ def _scratch(graph: Graph, node: str, arrays: list[str], sizes: Mapping[str, int
     op, out = graph.op(node), graph.spec(node)
     specs = [graph.spec(operand) for operand in arrays]
     if op.bodies:
-        return _inside(graph, node, sizes)
+        return evaluate_dimension(inside(graph, node), sizes)
     if op.workspace is not None:
         known = (Spec(_lengths(spec, sizes), spec.dtype) for spec in (out, *specs))
         return int(op.workspace(*known, **graph.dag.nodes[node]["params"]))

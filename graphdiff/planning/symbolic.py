@@ -23,7 +23,7 @@ import sympy
 from graphdiff.errors import PlanError
 from graphdiff.graph.dag import Graph
 from graphdiff.ops.spec import Dimension, formula
-from graphdiff.planning.cost import Scratch, owners
+from graphdiff.planning.cost import Scratch, inside, owners, work_of
 from graphdiff.planning.schedule import Plan
 
 TYPICAL = 100
@@ -49,22 +49,24 @@ def weigh_symbolically(graph: Graph) -> nx.DiGraph:
     PlanError
         If an op can say what memory it works in for numbers only.
     """
-    values = owners(graph).dag
+    values, numbers = owners(graph)
     result = nx.DiGraph(**values.graph)
     for node, attributes in values.nodes.items():
         op, out = graph.op(node), graph.spec(node)
-        specs = [graph.spec(operand) for operand in graph.operands(node)]
+        scratch: Dimension = inside(graph, node) if op.bodies else 0
         if op.workspace is not None:
+            arrays = [graph.spec(u) for u in graph.operands(node) if u not in numbers]
             try:
-                scratch = op.workspace(out, *specs, **graph.dag.nodes[node]["params"])
+                scratch = op.workspace(out, *arrays, **graph.dag.nodes[node]["params"])
             except TypeError:
                 raise PlanError(
                     "the memory that it works in is known for given sizes only", node=node,
                     op=op.name, hint="sizes={…}",
                 ) from None  # fmt: skip
+        if scratch != 0:
             result.add_node(Scratch(node), size=expression(scratch), cost=sympy.Integer(0))
             result.add_edge(Scratch(node), node)
-        size, cost = expression(out.nbytes), expression(op.work(out, *specs))
+        size, cost = expression(out.nbytes), expression(work_of(graph, node))
         result.add_node(node, **attributes, size=size, cost=cost)
         result.add_edges_from((base, node) for base in values.pred[node])
     return result
