@@ -42,6 +42,7 @@ from graphdiff.functional import (
     vmap,
 )
 from graphdiff.graph.control import cond, fori, scan, while_loop
+from graphdiff.graph.custom import custom_gradient
 from graphdiff.graph.dag import Graph, Report
 from graphdiff.graph.files import load
 from graphdiff.graph.tensor import Tensor
@@ -95,6 +96,7 @@ __all__ = [
     "cond",
     "conventions",
     "count_paths",
+    "custom_gradient",
     "draw",
     "eliminate",
     "expression",

@@ -97,6 +97,24 @@ def cond(use: Use, batch: Batch) -> tuple[Tensor, ...]:
     )
 
 
+def custom_gradient(use: Use, batch: Batch) -> tuple[Tensor, ...]:
+    """A value whose derivative is a graph: that is made for many examples too.
+
+    The cotangent of an operand that is the same for all of them is the sum of theirs.
+    """
+    params, (value, *operands) = use.params, use.operands
+    moved = {0, 1, *(i for i, x in enumerate(operands, start=2) if x.has_axis)}
+    floats = [x for x in operands[: params["count"]] if x.value.spec.is_float]
+    body, _ = _batched(params["backward"], moved, set(range(len(floats))), use.length, batch)
+    ends = [
+        one if x.has_axis else body.apply("sum", (body[one],), {"axis": (0,)}).name
+        for one, x in zip(output_nodes(body), floats, strict=True)
+    ]
+    backward = cut_out(body, ends, input_names(body))
+    values = (value.spread(use.length), *(x.value for x in operands))
+    return (values[0].graph.apply("custom_gradient", values, {**params, "backward": backward}),)
+
+
 def _moved(body: Graph, carries: int, given: set[int]) -> set[int]:
     """The inputs of a loop's body that have the axis of examples."""
     inputs, outputs = input_names(body), output_nodes(body)
@@ -158,4 +176,5 @@ RULES: dict[str, Callable[[Any, Batch], tuple[Tensor, ...]]] = {
     "scan": scan,
     "while_loop": while_loop,
     "cond": cond,
+    "custom_gradient": custom_gradient,
 }

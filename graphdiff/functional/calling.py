@@ -187,12 +187,13 @@ def _entry(
     if shown != graph.outputs_by_name.keys():
         graph = only(graph, shown)
     compiled = compile(graph)
-    conversions = tuple(
-        (i, _conversion(leaf, trace.graph.spec(name).dtype))
+    places = {
+        name: (i, _conversion(leaf, trace.graph.spec(name).dtype))
         for i, (leaf, name) in enumerate(zip(leaves, trace.inputs, strict=True))
         if name is not None
-    )
-    direct = len(conversions) == len(leaves) and all(to is None for _, to in conversions)
+    }
+    conversions = tuple(places[name] for name in compiled.generated.arguments)
+    direct = conversions == tuple((i, None) for i in range(len(leaves)))
     args, kwargs = structure.spec.children()
     return Entry(
         trace=trace,
@@ -222,10 +223,7 @@ def only(graph: Graph, outputs: set[str]) -> Graph:
     facts = dict(graph.dag.graph)
     for key in ("outputs", "derivatives"):
         facts[key] = {name: value for name, value in facts[key].items() if name in outputs}
-    shown = Graph(graph.name)
-    shown.dag = graph.dag.copy(as_view=True)
-    shown.dag.graph = facts
-    return shown
+    return graph.viewed(facts)
 
 
 def _fetch(trace: Trace, compiled: Compiled) -> Callable[[Any], Any]:

@@ -442,6 +442,14 @@ class Graph:
         result._declared = self._declared
         return result
 
+    def viewed(self, facts: Mapping[str, Any]) -> Graph:
+        """The same nodes under other attributes of the graph; they are not to be edited."""
+        result = Graph(self.name)
+        result.dag = self.dag.copy(as_view=True)
+        result.dag.graph = dict(facts)
+        result._declared = self._declared
+        return result
+
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
@@ -481,6 +489,12 @@ class Graph:
         params, spec = infer(op, specs, params or {}, found)
         names = [o if isinstance(o, str) else self._insert_source(o) for o in found]
         return Tensor(self, self._insert(op.name, params, spec, names, self._fresh(op.name)))
+
+    def inlined(self, *operands: Tensor) -> list[Tensor]:
+        """Add what is in this graph to the operands' graph; they stand for its inputs, in order."""
+        from graphdiff.graph.body import inline
+
+        return inline(self, operands[0].graph, operands)
 
     def _source(
         self, op: str, name: str, shape: object, dtype: object, value: object = None

@@ -155,4 +155,37 @@ result = Op(
 )
 """One of several results."""
 
-OPS = (scan, while_loop, cond, result)
+
+def _infer_custom(value: Spec, *operands: Spec, backward: Any, count: int) -> Spec:
+    _check((value, value, *operands), _specs(backward.inputs), "the operands")
+    floats = [spec for spec in operands[:count] if spec.is_float]
+    _check(_specs(backward.outputs), floats, "the cotangents")
+    return value
+
+
+def _custom_product(
+    position: int, g: Any, y: Any, value: Any, *operands: Any, backward: Any, count: int
+) -> Any:
+    if not 0 < position <= count:
+        return 0.0
+    before = sum(operand.spec.is_float for operand in operands[: position - 1])
+    return backward.inlined(g, y, *operands)[before]
+
+
+custom_gradient = Op(
+    "custom_gradient",
+    _infer_custom,
+    ("value", "*operands"),
+    vjp=_custom_product,
+    params={"backward": REQUIRED, "count": REQUIRED},
+    numpy=lambda site: site.operands[0],
+    formula=lambda site: site.operands[0],
+    view=True,
+)
+"""The value, whose derivative by the first ``count`` operands a graph of the user's gives.
+
+The graph takes the cotangent, the value and the operands; it results in the cotangents of the
+floats among those.
+"""
+
+OPS = (scan, while_loop, cond, result, custom_gradient)
