@@ -4,6 +4,8 @@ A network is declared as a directed acyclic graph of ops, held in networkx; its 
 made in reverse mode; both are lowered to plain NumPy source, run, and drawn with graphviz.
 """
 
+from typing import TYPE_CHECKING
+
 import lazy_loader
 
 from graphdiff import images, linalg, random, special
@@ -58,7 +60,11 @@ from graphdiff.planning.tradeoff import Tradeoff
 from graphdiff.version import VERSION
 
 __version__ = VERSION
-__getattr__, _, _ = lazy_loader.attach(__name__, submodules=["nn", "train"])
+
+if TYPE_CHECKING:
+    from graphdiff import nn, train
+else:  # loaded when they are first used
+    __getattr__, _, _ = lazy_loader.attach(__name__, submodules=["nn", "train"])
 
 __all__ = [
     "ArgumentError",

@@ -139,7 +139,8 @@ def _fitted(f: Callable[..., Any], body: Body, name: str, part: Any, spec: Spec)
     if part.shape != spec.shape:
         message = f"the cotangent of {name!r} has another shape"
         raise _misfit(f, message, repr(part.spec), repr(spec))
-    return part
+    fitted: Tensor = part
+    return fitted
 
 
 def _or_zero(cotangent: Any) -> Any:
