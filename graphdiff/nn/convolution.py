@@ -18,7 +18,7 @@ from graphdiff.nn.units import linear
 
 def conv2d(
     x: gd.Tensor,
-    filters: Any,
+    filters: int | str,
     size: int | tuple[int, int],
     activation: Activation = linear,
     *,

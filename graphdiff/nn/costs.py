@@ -42,6 +42,12 @@ def gaussian_nll(y_hat: Any, y: Any) -> Any:
     """-log N(y; ŷ, I), the mean over all elements: ½ (y - ŷ)² + ½ log 2π.
 
     Its minimum is that of `mse`.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> round(float(gd.nn.gaussian_nll(np.zeros(3), np.zeros(3))), 4)  # ½ log 2π
+    0.9189
     """
     return 0.5 * mse(y_hat, y) + 0.5 * math.log(2.0 * math.pi)
 
@@ -118,6 +124,13 @@ def cross_entropy(p: Any, y: Any) -> Any:
 
     The arguments are those of `multinoulli_nll`, with probabilities in the place of logits. Where
     ``p`` is the softmax of a node, the compiler takes the logarithm of it stably.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> p = np.array([[0.5, 0.25, 0.25]])
+    >>> round(float(gd.nn.cross_entropy(p, [0])), 4)  # log 2
+    0.6931
     """
     return _expected(np.log(p), y)
 
@@ -126,6 +139,12 @@ def hinge(z: Any, y: Any) -> Any:
     """max(0, 1 - y z), the mean over all elements; ``y`` is -1 or 1.
 
     Its derivative at the corner is 0. Cortes & Vapnik, "Support-vector networks" (1995).
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> float(gd.nn.hinge(np.array([2.0, 0.5, -1.0]), np.array([1, 1, 1])))  # (0 + 0.5 + 2) / 3
+    0.8333333333333334
     """
     z, y = _alike(z, y)
     return _mean(np.maximum(0.0, 1.0 - y * z))

@@ -39,6 +39,13 @@ def glorot(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_ou
     It keeps the variance of activations and of gradients about the same from layer to layer.
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks"
     (2010), equation 16.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> W = gd.nn.glorot(np.random.default_rng(0), (400, 200), 400, 200)
+    >>> round(float(W.var() * 600 / 2), 2)
+    1.0
     """
     bound = np.sqrt(6.0 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, shape)
@@ -48,6 +55,13 @@ def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: i
     """Gaussian numbers of variance 2 / fan_in, for rectifiers, which pass half of their inputs.
 
     He et al., "Delving deep into rectifiers" (2015), equation 10.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> W = gd.nn.he(np.random.default_rng(0), (400, 200), 400, 200)
+    >>> round(float(W.var() * 400 / 2), 2)
+    1.0
     """
     return rng.normal(scale=np.sqrt(2.0 / fan_in), size=shape)
 
@@ -59,6 +73,13 @@ def orthogonal(
 
     Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
     networks" (2014).
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> Q = gd.nn.orthogonal(np.random.default_rng(0), (3, 3), 3, 3)
+    >>> np.allclose(Q @ Q.T, np.eye(3))
+    True
     """
     rows, columns = int(np.prod(shape[:-1])), shape[-1]
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))

@@ -22,7 +22,7 @@ Activation = Callable[[Any], Any]
 
 def dense(
     x: gd.Tensor,
-    width: Any,
+    width: int | str,
     activation: Activation = linear,
     *,
     scope: str,
@@ -91,8 +91,8 @@ def dense(
 
 def factored_dense(
     x: gd.Tensor,
-    width: Any,
-    rank: Any,
+    width: int | str,
+    rank: int | str,
     activation: Activation = linear,
     *,
     scope: str,
@@ -157,8 +157,8 @@ def rbf(
 
 def embedding(
     labels: gd.Tensor,
-    count: Any,
-    width: Any,
+    count: int | str,
+    width: int | str,
     *,
     scope: str,
     rng: np.random.Generator | None = None,

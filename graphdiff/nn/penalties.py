@@ -49,6 +49,14 @@ def l1(what: gd.Graph | Iterable[gd.Tensor], roles: Iterable[str] = ("weight",))
     """``Ω = Σ |w|`` over parameters, which favours zeros; the arguments are those of `l2`.
 
     Its derivative is ``sign(w)``, 0 at 0.
+
+    Examples
+    --------
+    >>> import graphdiff as gd
+    >>> g = gd.Graph()
+    >>> omega = g.output("omega", gd.nn.l1([g.parameter("w", (3,))]))
+    >>> gd.compile(g)(w=[1.0, -2.0, 0.0])
+    {'omega': np.float64(3.0)}
     """
     return _total(what, roles, lambda w: np.sum(np.abs(w)))
 
@@ -63,6 +71,14 @@ def tie(a: gd.Tensor, b: gd.Tensor) -> gd.Tensor:
     ------
     ShapeError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> import graphdiff as gd
+    >>> g = gd.Graph()
+    >>> omega = g.output("omega", gd.nn.tie(g.parameter("a", (2,)), g.parameter("b", (2,))))
+    >>> gd.compile(g)(a=[1.0, 2.0], b=[1.0, 0.0])
+    {'omega': np.float64(4.0)}
     """
     if a.shape != b.shape:
         raise gd.ShapeError(

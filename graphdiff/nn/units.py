@@ -34,7 +34,14 @@ tanh = np.tanh
 
 
 def linear(z: Any) -> Any:
-    """The argument itself: the mean of a Gaussian output, or a layer without an activation."""
+    """The argument itself: the mean of a Gaussian output, or a layer without an activation.
+
+    Examples
+    --------
+    >>> import graphdiff as gd
+    >>> gd.nn.linear(-2.0)
+    -2.0
+    """
     return z
 
 
@@ -42,6 +49,12 @@ def leaky_relu(z: Any, slope: float = 0.01) -> Any:
     """``z`` where it is positive, ``slope`` times that elsewhere (Maas et al., 2013).
 
     Its derivative at 0 is ``slope``.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> gd.nn.leaky_relu(np.array([-2.0, 3.0]))
+    array([-0.02,  3.  ])
     """
     return np.where(z > 0, z, slope * z)
 
@@ -59,17 +72,39 @@ def elu(z: Any, alpha: float = 1.0) -> Any:
 
 
 def gelu(z: Any) -> Any:
-    """``z Φ(z)`` with the standard normal distribution function Φ (Hendrycks & Gimpel, 2016)."""
+    """``z Φ(z)`` with the standard normal distribution function Φ (Hendrycks & Gimpel, 2016).
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> gd.nn.gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+    """
     return 0.5 * z * (1.0 + erf(z * 0.5**0.5))
 
 
 def silu(z: Any) -> Any:
-    """``z σ(z)``, also called swish (Elfwing et al., 2018)."""
+    """``z σ(z)``, also called swish (Elfwing et al., 2018).
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> gd.nn.silu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.2689,  0.    ,  0.7311])
+    """
     return z * sigmoid(z)
 
 
 def softmax(z: Any) -> Any:
-    """exp(z_i) / Σ_j exp(z_j) over the last axis: probabilities of classes, or an address."""
+    """exp(z_i) / Σ_j exp(z_j) over the last axis: probabilities of classes, or an address.
+
+    Examples
+    --------
+    >>> import numpy as np, graphdiff as gd
+    >>> gd.nn.softmax(np.array([[0.0, 0.0], [0.0, 800.0]]))
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    """
     return special.softmax(z, axis=-1)
 
 
