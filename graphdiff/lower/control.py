@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdiff.graph.body import input_names, output_nodes, results
@@ -380,13 +381,19 @@ def _text(line: Line) -> str:
 
 
 def _mentions(text: str, name: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
+    return any(match[0] == name for match in _variable(name).finditer(text))
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:
     for old, new in names.items():
-        text = re.sub(rf"(?<![\w.]){re.escape(old)}(?!\w)", new, text)
+        text = _variable(old).sub(lambda match: new if match[0] == old else match[0], text)  # noqa: B023  # called at once
     return text
+
+
+@lru_cache(maxsize=1024)
+def _variable(name: str) -> re.Pattern[str]:
+    """A variable in source, and whole strings, in which it is none; nor is a keyword one."""
+    return re.compile(rf'"[^"]*"|(?<![\w.]){re.escape(name)}(?!\w|=(?!=))')
 
 
 def _renamed(line: Line, names: Mapping[str, str]) -> Line:
