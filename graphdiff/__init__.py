@@ -43,10 +43,11 @@ from graphdiff.functional import (
     vjp,
     vmap,
 )
-from graphdiff.graph.control import cond, fori, scan, while_loop
+from graphdiff.graph.branches import cond
 from graphdiff.graph.custom import custom_gradient
 from graphdiff.graph.dag import Graph, Report
 from graphdiff.graph.files import load
+from graphdiff.graph.loops import fori, scan, while_loop
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import trace
 from graphdiff.lower.runtime import Compiled

@@ -18,7 +18,7 @@ import numpy as np
 from graphdiff.graph.body import begins_loops, carried_as, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.origin import ends_a_line
-from graphdiff.lower.control import Block, Line, block
+from graphdiff.lower.control import Block, Line, block, typed
 from graphdiff.lower.loop_formula import ELLIPSIS as ELLIPSIS
 from graphdiff.lower.loop_formula import loop_formula
 from graphdiff.lower.names import Names
@@ -383,6 +383,9 @@ class Writer:
         """Give a value a line, and a name by which the others refer to it."""
         if piece.node in self.outputs:
             piece.code = _result(piece)
+            piece.number = False
+        elif self.handed[piece.node]:
+            piece.code = typed(piece)
             piece.number = False
         else:
             piece.code = piece.text

@@ -108,6 +108,23 @@ def test_a_number_carried_divides_as_numpy_does(number: float) -> None:
         assert np.isnan(f(1.0))
 
 
+def test_results_are_of_numpy() -> None:
+    def f(x: Any) -> Any:
+        def step(c: Any, x: Any) -> Any:
+            nothing = x * 0.0 + 0.0
+            one = 1.0 * np.ones_like(nothing)
+            return one, one
+
+        return gd.scan(step, 0.0, x), gd.cond(x[0] > 0, lambda: 1.0, lambda: 2.0)
+
+    (carry, ones), number = gd.jit(f)(np.ones(2))
+    assert type(carry) is type(number) is np.float64
+    np.testing.assert_array_equal(ones, [1.0, 1.0])
+    assert (
+        type(gd.grad(lambda x: gd.cond(x > 0, np.sqrt, lambda x: 0.0 * x, x))(-4.0)) is np.float64
+    )
+
+
 def loops(x: Any) -> dict[str, Any]:
     """Mistakes, each with what its message says."""
     return {
@@ -139,7 +156,7 @@ def test_mistakes_name_the_line(message: str) -> None:
     with pytest.raises(gd.GraphdiffError) as caught:
         gd.jit(f)(np.ones((4, 3)))
     assert message in str(caught.value)
-    assert "test_control.py:" in str(caught.value)
+    assert "test_loops.py:" in str(caught.value)
 
 
 def test_a_value_does_not_leave_its_loop() -> None:

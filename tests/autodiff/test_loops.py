@@ -233,7 +233,7 @@ def test_a_while_loop_forward() -> None:
 
 
 def test_a_while_loop_has_no_reverse_mode() -> None:
-    with pytest.raises(gd.GradientError, match=r"(?s)while_loop.*test_control.py:.*gd\.fori"):
+    with pytest.raises(gd.GradientError, match=r"(?s)while_loop.*test_loops.py:.*gd\.fori"):
         gd.grad(lambda a: newton(OURS, a))(2.0)
 
 
