@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphdiff.autodiff import batched_bodies
+from graphdiff.autodiff import batching_control
 from graphdiff.autodiff.batched import Batched, Use
 from graphdiff.autodiff.batching_rules import RULES, Rule, elementwise, one_by_one
 from graphdiff.graph.order import order_among, users_of
@@ -55,8 +55,8 @@ def batch(
         )
         use = Use(attributes["op"], attributes["params"], operands, attributes["spec"], length)
         with graph.marking(**{key: attributes[key] for key in _MARKS if key in attributes}):
-            if use.op in batched_bodies.RULES:
-                parts = batched_bodies.RULES[use.op](use, batch)
+            if use.op in batching_control.RULES:
+                parts = batching_control.RULES[use.op](use, batch)
                 table[node] = Batched(parts[0], True, parts)
             else:
                 table[node] = Batched(_rule(graph[node])(use), True)

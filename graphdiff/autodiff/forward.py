@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from graphdiff.autodiff.control import push_forward_through
+from graphdiff.autodiff.control_forward import push_forward_through
 from graphdiff.autodiff.reverse import pull_back
 from graphdiff.errors import GradientError
 from graphdiff.graph.body import results

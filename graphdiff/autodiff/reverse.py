@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from graphdiff.autodiff.control import influences, pull_back_through
+from graphdiff.autodiff.control_reverse import pull_back_through
+from graphdiff.autodiff.influences import influences
 from graphdiff.errors import GradientError, GraphError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.body import results

@@ -1,0 +1,312 @@
+"""Reverse mode through loops and branches.
+
+One step of a loop takes a carry c, a slice x and constants w, and gives c' and y. Its
+vector-Jacobian product, by the same sweep as any other, takes the cotangents of c' and y to those
+of c, x and w. So the gradient of the loop is a loop the other way round that carries the cotangent
+of c, and the sum so far of that of w. The values of a step that the product needs are *residuals*:
+the first loop stacks them as further results, and the second takes its slices of them. Views of
+them, and what depends on constants alone, are made again and not stacked.
+
+A branch has no steps to remember: its gradient is a branch that computes what it needs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphdiff.autodiff.influences import influences
+from graphdiff.autodiff.inside import beside_input, called_in, or_zeros, zeros
+from graphdiff.errors import GradientError
+from graphdiff.graph.body import cut_out, input_names, output_nodes, remake, result_of
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.tensor import Tensor
+
+PullBack = Callable[..., list[Tensor | None]]
+
+
+def pull_back_through(
+    graph: Graph,
+    node: str,
+    cotangents: Mapping[int, Tensor],
+    wanted: Sequence[int],
+    seed: str,
+    linear: bool,
+    pull_back: PullBack,
+) -> dict[int, Tensor]:
+    """The cotangents of a node's operands, given those of its results.
+
+    Parameters
+    ----------
+    graph, node
+        A node with bodies.
+    cotangents
+        Of the results that have one, each of the result's shape.
+    wanted
+        The positions of the operands whose cotangents are asked for.
+    seed, linear
+        See `graphdiff.autodiff.reverse.pull_back`.
+    pull_back
+        The sweep itself, for the bodies.
+
+    Raises
+    ------
+    GradientError
+        For a loop of an unknown number of steps.
+    """
+    op = graph.op(node).name
+    if op == "while_loop":
+        raise GradientError(
+            "a while_loop has no derivative in reverse mode: the number of its steps is not known",
+            node=node, op=op, origin=graph.dag.nodes[node]["origin"],
+            hint="use gd.fori or gd.scan, whose number of steps is known, or forward mode: "
+            'gd.jvp, gd.jacobian(f, mode="forward")',
+        )  # fmt: skip
+    if op == "cond":
+        return _pull_back_cond(graph, node, cotangents, wanted, seed, linear, pull_back)
+    return _pull_back_scan(graph, node, cotangents, wanted, seed, linear, pull_back)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """A scan that is pulled back through; ``body`` is a copy, to which the step back is added."""
+
+    graph: Graph
+    node: str
+    body: Graph
+    inputs: list[str]
+    outputs: list[str]
+    operands: list[str]
+    carries: int
+    slices: int
+
+    @property
+    def forward(self) -> Graph:
+        """The body as it is in the node."""
+        body: Graph = self.graph.dag.nodes[self.node]["params"]["body"]
+        return body
+
+    def among(self, names: Sequence[str], start: int, stop: int | None) -> list[str]:
+        """Those of the names that are inputs at these positions."""
+        inputs = set(self.inputs[start:stop])
+        return [name for name in names if name in inputs]
+
+
+@dataclass(frozen=True, slots=True)
+class _StepBack:
+    """What a step back is given and what it results in: nodes of the body.
+
+    ``begins`` are the cotangents of the carries and the sums so far, ``rows`` the cotangents of
+    what is stacked; ``ends`` are the new ones of ``begins``, then the cotangents of slices.
+    ``positions`` are the operands that the ends are the cotangents of.
+    """
+
+    begins: list[str]
+    rows: list[str]
+    ends: list[str]
+    positions: list[int]
+
+
+def _pull_back_scan(
+    graph: Graph,
+    node: str,
+    cotangents: Mapping[int, Tensor],
+    wanted: Sequence[int],
+    seed: str,
+    linear: bool,
+    pull_back: PullBack,
+) -> dict[int, Tensor]:
+    params = graph.dag.nodes[node]["params"]
+    body, carries, slices = params["body"].copy(), params["carries"], params["slices"]
+    inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
+    loop = _Loop(graph, node, body, inputs, outputs, operands, carries, slices)
+    deep = influences(graph, node)
+    useful = set().union(*(deep[i] for i in cotangents))
+    varied = [j for j in range(carries) if j in useful and not deep[j].isdisjoint(wanted)]
+    by = [*varied, *(i for i in wanted if i >= carries and i in useful)]
+    if not by:
+        return {}
+    back = _step_back(loop, varied, by, cotangents, seed, linear, pull_back)
+    stored, others = _needed(loop, back)
+    count = len(operands)
+    begins = [*back.begins, *back.rows, *stored, *others, *inputs[count:]]
+    step = cut_out(body, back.ends, begins, f"gradient of {body.name}")
+    _name_after(step, loop.forward, seed)
+    for name in loop.among(stored, 0, carries):
+        if f"{name}_before" not in step:
+            step._rename(name, f"{name}_before")
+    first = [
+        cotangents[i] if i in cotangents and i < carries else zeros(graph, graph.spec(operands[i]))
+        for i in back.positions[: len(back.begins)]
+    ]
+    place = dict(zip(inputs, operands, strict=False))
+    values = (
+        *first,
+        *(cotangents[i] for i in cotangents if i >= carries),
+        *_store(loop, stored),
+        *(graph[place[name]] for name in others),
+    )
+    read = loop.among(others, carries, carries + slices)
+    changed = {
+        "body": step,
+        "carries": len(first),
+        "slices": len(back.rows) + len(stored) + len(read),
+        "length": params["length"],
+        "reverse": not params["reverse"],
+        "index": params["index"],
+    }
+    gradient = graph.apply("scan", values, changed)
+    return {
+        i: graph.apply("result", (gradient,), {"index": k})
+        for k, i in enumerate(back.positions)
+        if i in wanted
+    }
+
+
+def _step_back(
+    loop: _Loop,
+    varied: Sequence[int],
+    by: Sequence[int],
+    cotangents: Mapping[int, Tensor],
+    seed: str,
+    linear: bool,
+    pull_back: PullBack,
+) -> _StepBack:
+    """Add to the body the cotangents of some of its inputs, given those of its outputs."""
+    body, inputs, outputs = loop.body, loop.inputs, loop.outputs
+    given = {j: beside_input(body, f"d{seed}/d{inputs[j]}", inputs[j]) for j in varied}
+    rows = [i for i in cotangents if i >= loop.carries]
+    for i in rows:
+        name = f"d{seed}/d{called_in(body, outputs[i])}s"
+        given[i] = beside_input(body, name, outputs[i])
+    seeds = [(body[outputs[i]], tensor) for i, tensor in given.items()]
+    pulled = pull_back(seeds, [body[inputs[i]] for i in by], seed, linear)
+    found = {i: value for i, value in zip(by, pulled, strict=True) if value is not None}
+    last = loop.carries + loop.slices
+    sums = [i for i in found if i >= last]
+    slices = [i for i in found if loop.carries <= i < last]
+    ends = [or_zeros(body, found.get(j), body.spec(inputs[j])) for j in varied]
+    begins = [given[j].name for j in varied]
+    for i in sums:
+        total = beside_input(body, f"sum_{i}", inputs[i], named=False)
+        marks = body.dag.nodes[found[i].name]
+        marks["of"] = tuple(of for of in marks.get("of", ()) if of != inputs[i])  # the sum is
+        with body.marking(phase="gradient", seed=seed, origin=marks["origin"]):
+            ends.append((total + found[i]).name)
+        begins.append(total.name)
+    ends += [found[i].name for i in slices]
+    return _StepBack(begins, [given[i].name for i in rows], ends, [*varied, *sums, *slices])
+
+
+def _needed(loop: _Loop, back: _StepBack) -> tuple[list[str], list[str]]:
+    """What a step back reads of the step forward: what is to be stacked, and other inputs.
+
+    Of the inputs slices come first, then what is the same in all steps.
+    """
+    last = loop.carries + loop.slices
+    kept = _residuals(loop, back)
+    read = loop.among(kept, loop.carries, last)
+    fixed = loop.among(kept, last, len(loop.operands))
+    given = set(loop.inputs[loop.carries :])
+    return [name for name in kept if name not in given], [*read, *fixed]
+
+
+def _pull_back_cond(
+    graph: Graph,
+    node: str,
+    cotangents: Mapping[int, Tensor],
+    wanted: Sequence[int],
+    seed: str,
+    linear: bool,
+    pull_back: PullBack,
+) -> dict[int, Tensor]:
+    params = graph.dag.nodes[node]["params"]
+    operands = graph.operands(node)
+    deep = influences(graph, node)
+    useful = set().union(*(deep[i] for i in cotangents))
+    by = [i for i in wanted if i in useful]
+    if not by:
+        return {}
+    branches: dict[str, Graph] = {}
+    for word in ("then", "otherwise"):
+        body: Graph = params[word].copy()
+        inputs, outputs = input_names(body), output_nodes(body)
+        given = [
+            beside_input(body, f"d{seed}/d{called_in(body, outputs[i])}", outputs[i])
+            for i in cotangents
+        ]
+        seeds = list(zip((body[outputs[i]] for i in cotangents), given, strict=True))
+        found = pull_back(seeds, [body[inputs[i - 1]] for i in by], seed, linear)
+        ends = [
+            or_zeros(body, value, body.spec(inputs[i - 1]))
+            for i, value in zip(by, found, strict=True)
+        ]
+        begins = [*(tensor.name for tensor in given), *inputs]
+        branches[word] = cut_out(body, ends, begins, f"gradient of {body.name}")
+    loop = graph.apply(
+        "cond",
+        (graph[operands[0]], *cotangents.values(), *(graph[o] for o in operands[1:])),
+        branches,
+    )
+    return {i: graph.apply("result", (loop,), {"index": k}) for k, i in enumerate(by)}
+
+
+def _residuals(loop: _Loop, back: _StepBack) -> list[str]:
+    """The values of a step forward that a step back is to be given.
+
+    The body holds both steps; what is not in the body forward belongs to the step back, but for
+    results that a loop inside it stacks now.
+    """
+    body, forward = loop.body, loop.forward.dag
+    inputs, order = set(loop.inputs), body.order()
+    fixed = set(loop.inputs[loop.carries + loop.slices :])  # the same in all steps
+    for node in order:
+        if node in forward and node not in inputs and fixed.issuperset(body.operands(node)):
+            fixed.add(node)
+    kept: set[str] = set()
+    seen, stack = {*back.begins, *back.rows}, list(back.ends)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        op, operands = body.op(node), body.operands(node)
+        stays = node in forward
+        if op.name == "result":
+            stays = operands[0] in forward
+        elif op.view or node in fixed or body.dag.nodes[node].get("policy") == "recompute":
+            stays = False
+        if node in inputs or stays:
+            kept.add(node)
+        else:
+            stack.extend(operands)
+    return [node for node in order if node in kept]
+
+
+def _store(loop: _Loop, stored: Sequence[str]) -> list[Tensor]:
+    """Let a loop stack some values of each step; returns the stacks."""
+    graph, node, outputs = loop.graph, loop.node, loop.outputs
+    attributes = graph.dag.nodes[node]
+    params = attributes["params"]
+    known = {name: i for i, name in reversed(list(enumerate(outputs))) if i >= loop.carries}
+    new = [name for name in stored if name not in known]
+    known |= {name: i for i, name in enumerate(new, start=len(outputs))}
+    if new:
+        longer = cut_out(loop.body, [*outputs, *new], loop.inputs)
+        same = {i: i for i in range(len(outputs))}
+        remake(graph, node, loop.operands, {**params, "body": longer}, same)
+    marks = {key: attributes[key] for key in ("phase", "scope", "origin")}
+    return [result_of(graph, node, known[name], **marks) for name in stored]
+
+
+def _name_after(step: Graph, forward: Graph, seed: str) -> None:
+    """Call the cotangents in a step back after the values of the step forward."""
+    taken = set(input_names(step))
+    for node, attributes in step.dag.nodes(data=True):
+        if node in taken:
+            continue
+        for of in attributes.get("of", ()):
+            name = called_in(forward, of) if of in forward.dag else of
+            if name != of and f"d{seed}/d{name}" not in taken:
+                attributes["local"] = f"d{seed}/d{name}"
+                break
