@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphdiff.drawing.theme import LONGEST_NAME, MOST_LINES, WIDE
 from graphdiff.graph.body import carried_as, results
 from graphdiff.graph.dag import Graph
+from graphdiff.lower.formulas import formulas_over
 from graphdiff.lower.names import Names, identifier
-from graphdiff.lower.program import formulas_over
 
 _TOKEN = re.compile("[\U000f0000-\U000ffffd][\U00100000-\U0010fffd]")
 _BREAK = re.compile(r"(?<![+−×/<>≤≥=≠Σ₀₁₂₃₄₅₆₇₈₉]) +(?![/<>≤≥=≠])")  # before an operator

@@ -7,15 +7,22 @@ nothing needs the old one any more, so that a step reads ``h = np.tanh(x[i] @ W 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from graphdiff.graph.body import input_names, output_nodes, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.lower.names import identifier
+from graphdiff.lower.statements import (
+    Line,
+    defines,
+    mentions,
+    read_by,
+    reads_first,
+    renamed,
+    replaced,
+)
 from graphdiff.ops.notation import UNARY, Written, dimension_code, size_code
 from graphdiff.ops.spec import Spec
 
@@ -23,23 +30,8 @@ if TYPE_CHECKING:
     from graphdiff.lower.program import Piece, Value, Writer
 
 
-class Line(NamedTuple):
-    """A value or a statement, and how far it is indented.
-
-    ``result`` is set where it is needed for one of the stacked results alone.
-    """
-
-    depth: int
-    text: Value | str
-    result: int | None = None
-
-    def moved(self, depth: int) -> Line:
-        """The line indented further."""
-        return self._replace(depth=self.depth + depth)
-
-
 _MOST_READS = 2  # of a slice, beyond which it becomes a variable
-_FRESH = ("np.zeros(", "np.full(", "np.ones(")
+_FRESH = ("np.zeros(", "np.full(", "np.ones(")  # arrays that nobody else has
 
 
 @dataclass(slots=True)
@@ -89,7 +81,7 @@ def _scan(writer: Writer, node: str) -> Block:
     last = len(inputs) - params["index"]
     _give(writer, inner, inputs[carries + slices : last], operands[carries + slices :])
     carried = _carried(writer, inner, operands[:carries], taken, inputs, outputs)
-    counter = inner.names.counter()
+    counter = inner.names.counter(identifier(inputs[-1]) if params["index"] else None)
     used = False
     if params["index"]:
         inner.give(inputs[-1], counter)
@@ -214,20 +206,20 @@ def _steps(
     updates = [_update(inner, carry) for carry in carried]
     for i, carry in enumerate(carried):
         name = inner.pieces[carry.after].text.text
-        place = next((k for k, line in enumerate(lines) if _defines(line, name)), None)
-        if place is not None and not _reads_first(lines[place], name, carry.variable):
+        place = next((k for k, line in enumerate(lines) if defines(line, name)), None)
+        if place is not None and not reads_first(lines[place], name, carry.variable):
             continue
         if place is None or carry.after in {other.after for other in carried[:i]}:
             continue
         others = [text for j, text in enumerate(updates) if j != i]
-        later = [*map(_text, lines[place + 1 :]), *puts, *others]
-        if any(_mentions(text, carry.variable) for text in later):
+        later = [*map(read_by, lines[place + 1 :]), *puts, *others]
+        if any(mentions(text, carry.variable) for text in later):
             continue
         updates[i] = ""
         renaming = {name: carry.variable}
-        lines[place:] = [_renamed(line, renaming) for line in lines[place:]]
-        puts = [_replaced(text, renaming) for text in puts]
-        updates = [_replaced(text, renaming) for text in updates]
+        lines[place:] = [renamed(line, renaming) for line in lines[place:]]
+        puts = [replaced(text, renaming) for text in puts]
+        updates = [replaced(text, renaming) for text in updates]
     written.lines += [line.moved(1) for line in lines]
     for (result, _, _), put in zip(stores, puts, strict=True):
         written.add(put, depth=1, result=result)
@@ -274,7 +266,7 @@ def _whole(text: str) -> str:
 
 def _reads(update: str, variable: str) -> bool:
     _, equals, value = update.partition(" = ")
-    return _mentions(value if equals else update, variable)
+    return mentions(value if equals else update, variable)
 
 
 def _finish(
@@ -313,9 +305,9 @@ def _cond(writer: Writer, node: str) -> Block:
         ends: list[str] = []
         for i, variable in variables.items():
             name = inner.pieces[outputs[i]].text.text
-            if any(_defines(line, name) for line in lines):
-                lines = [_renamed(line, {name: variable}) for line in lines]
-                ends = [_replaced(text, {name: variable}) for text in ends]
+            if any(defines(line, name) for line in lines):
+                lines = [renamed(line, {name: variable}) for line in lines]
+                ends = [replaced(text, {name: variable}) for text in ends]
                 inner.pieces[outputs[i]].text = Written(variable)
             else:
                 ends.append(f"{variable} = {typed(inner.pieces[outputs[i]]).text}")
@@ -353,57 +345,3 @@ def _owner(body: Graph, node: str) -> str:
     while body.op(node).view and body.op(node).name != "result":
         (node, *_) = body.operands(node)
     return node
-
-
-def _defines(line: Line, name: str) -> bool:
-    return not isinstance(line.text, str) and line.text.name == name
-
-
-def _reads_first(line: Line, name: str, old: str) -> bool:
-    """Whether a loop or a branch reads a variable only before it assigns to another."""
-    block = () if isinstance(line.text, str) else line.text.block
-    for i, assigning in enumerate(block):
-        text = assigning.text
-        if not (text.startswith(f"{name} = ") if isinstance(text, str) else text.name == name):
-            continue
-        for later in block[i + 1 :]:
-            if later.depth < assigning.depth:
-                break
-            if _mentions(_text(later), old):
-                return False
-    return True
-
-
-def _text(line: Line) -> str:
-    """All that a line reads."""
-    text = line.text
-    return text if isinstance(text, str) else " ".join([text.code.text, *map(_text, text.block)])
-
-
-def _mentions(text: str, name: str) -> bool:
-    return any(match[0] == name for match in _variable(name).finditer(text))
-
-
-def _replaced(text: str, names: Mapping[str, str]) -> str:
-    for old, new in names.items():
-        text = _variable(old).sub(lambda match: new if match[0] == old else match[0], text)  # noqa: B023  # called at once
-    return text
-
-
-@lru_cache(maxsize=1024)
-def _variable(name: str) -> re.Pattern[str]:
-    """A variable in source, and whole strings, in which it is none; nor is a keyword one."""
-    return re.compile(rf'"[^"]*"|(?<![\w.]){re.escape(name)}(?!\w|=(?!=))')
-
-
-def _renamed(line: Line, names: Mapping[str, str]) -> Line:
-    text = line.text
-    if isinstance(text, str):
-        return line._replace(text=_replaced(text, names))
-    renamed = replace(
-        text,
-        name=_replaced(text.name, names),
-        code=text.code._replace(text=_replaced(text.code.text, names)),
-        block=tuple(_renamed(inner, names) for inner in text.block),
-    )
-    return line._replace(text=renamed)

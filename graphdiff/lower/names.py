@@ -113,12 +113,14 @@ class Names:
         """Whether a node's variable would have a name, if it is free."""
         return self.variables.get(node, self._wish(node)) == name
 
-    def counter(self) -> str:
+    def counter(self, wish: str | None = None) -> str:
         """The variable that counts the steps of a loop; loops side by side have the same."""
-        if self.depth not in self.counters:
+        known = self.counters.get(self.depth)
+        if known is None or wish not in (None, known):
             free = (c for c in "ijkmn" if c not in self.taken | self.users_own | self.outer)
-            self.counters[self.depth] = self._unique(next(free, "i"))
-        return self.counters[self.depth]
+            known = self._unique(wish or next(free, "i"))
+            self.counters.setdefault(self.depth, known)
+        return known
 
     def label(self, node: str) -> str:
         """A node's name for people: its own, ``∂J/∂h``, or its variable."""

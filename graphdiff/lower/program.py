@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from graphdiff.graph.body import begins_loops, carried_as, results
+from graphdiff.graph.body import begins_loops, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.origin import ends_a_line
-from graphdiff.lower.control import Block, Line, block, typed
-from graphdiff.lower.loop_formula import ELLIPSIS as ELLIPSIS
-from graphdiff.lower.loop_formula import loop_formula
+from graphdiff.lower.control import Block, block, typed
 from graphdiff.lower.names import Names
+from graphdiff.lower.statements import Line
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Dim, Shape, Spec, dimension_names
@@ -29,7 +28,6 @@ from graphdiff.ops.spec import Dim, Shape, Spec, dimension_names
 Step = tuple[str, str]  # "compute" or "free", and a node
 
 LIMIT = 66  # columns of an expression, beyond which a part of it becomes a value of its own
-_LONGEST = 200
 _UNWRITTEN = Written("")
 
 _BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
@@ -491,40 +489,3 @@ def _holders(values: Mapping[str, Value]) -> dict[str, str]:
     return {inner: node for node, value in values.items() for inner in value.nodes} | {
         node: node for node in values
     }
-
-
-def formulas_over(
-    graph: Graph, order: Iterable[str], lines: Container[str], label: Callable[[str], str]
-) -> dict[str, Written]:
-    """The formula of each node; the given values are written as their labels within others.
-
-    So is what stands outside the order. ``label`` gives the text as it is put into a formula. A
-    part that would be too long to be read is left out.
-    """
-    outer: dict[str, Written] = {}
-    formulas: dict[str, Written] = {}
-    nodes = graph.dag._node
-    for node in order:
-        attributes = nodes[node]
-        if attributes["op"] in ("input", "parameter"):
-            outer[node] = formulas[node] = Written(label(node))
-            continue
-        if attributes["op"] == "result":
-            outer[node] = Written(label(node))
-            formulas[node] = Written(carried_as(graph, node) or outer[node].text)
-            continue
-        operands = graph.operands(node)
-        specs = tuple(graph.spec(operand) for operand in operands)
-        texts = tuple(outer.get(operand) or Written(label(operand)) for operand in operands)
-        if graph.op(node).bodies:
-            formulas[node] = loop_formula(graph, node, texts, label, formulas_over)
-        else:
-            site = Site(texts, specs, graph.spec(node), attributes["params"])
-            formulas[node] = graph.op(node).formula(site)
-        if node in lines:
-            outer[node] = Written(label(node))
-        elif len(formulas[node].text) > _LONGEST:  # or it could double at every level
-            outer[node] = Written(ELLIPSIS)
-        else:
-            outer[node] = formulas[node]
-    return formulas

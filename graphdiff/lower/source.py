@@ -13,9 +13,10 @@ from graphdiff.errors import CompileError
 from graphdiff.graph.body import bodies_of, results
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
+from graphdiff.lower.formulas import ELLIPSIS, formulas_over
 from graphdiff.lower.layout import WIDTH, quoted, wrap
 from graphdiff.lower.names import plain
-from graphdiff.lower.program import ELLIPSIS, Program, Step, Value, formulas_over, program
+from graphdiff.lower.program import Program, Step, Value, program
 from graphdiff.lower.selfcheck import check_lines
 from graphdiff.ops import OPS
 from graphdiff.ops.notation import shape_code

@@ -124,8 +124,9 @@ def _broadcast_code(site: Site) -> Written:
     if site.specs[0].ndim:
         return Written(f"np.broadcast_to({x.text}, {shape_code(site.out.shape)})")
     dtype = "" if site.out.dtype == np.float64 else f", dtype={dtype_code(site.out)}"
-    if x.text == "0.0":
-        return Written(f"np.zeros({shape}{dtype})")
+    filled = {"0.0": "zeros", "1.0": "ones"}.get(x.text)
+    if filled is not None:
+        return Written(f"np.{filled}({shape}{dtype})")
     return Written(f"np.full({shape}, {x.text}{dtype})")
 
 

@@ -165,6 +165,33 @@ def test_arrays_that_a_body_reads() -> None:
     np.testing.assert_allclose(f(x), x[0] @ table.T @ table + x[1])
 
 
+def test_a_variable_is_no_part_of_a_string_and_no_keyword() -> None:
+    """The names ``j`` and ``axis`` stand in the code otherwise, too."""
+
+    def f(A: Any, x: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            first, second = carry
+            j = np.einsum("ij,j->i", A, first) + x
+            axis = np.sum(np.outer(second, j), axis=0)
+            return (j, axis), None
+
+        return gd.scan(step, (np.zeros(2), np.ones(2)), x)[0]
+
+    A, x = np.arange(4.0).reshape(2, 2), np.ones((3, 2))
+    first, second = np.zeros(2), np.ones(2)
+    for row in x:
+        first = A @ first + row
+        second = np.sum(second) * first
+    found = gd.jit(f)(A, x)
+    np.testing.assert_allclose(found[0], first)
+    np.testing.assert_allclose(found[1], second)
+
+
+def test_the_counter_has_the_users_name() -> None:
+    text = source_of(lambda x: gd.fori(0, 3, lambda step, c: c * step, x), 1.0)
+    assert "for step in range(3):" in text
+
+
 def test_ten_thousand_steps() -> None:
     def f(w: Any, x: Any) -> Any:
         return np.sum(gd.scan(lambda c, x: (np.sin(c * w + x), c), 0.0, x)[1])

@@ -1,56 +1,81 @@
-"""What a loop or a branch does, as a formula for people."""
+"""The formulas of a graph, for people: docstrings, comments, pictures.
+
+A node that stands for itself is written as its label within others; the rest is folded in. A loop
+or a branch tells what is inside it, in the names outside.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from graphdiff.graph.body import bodies_of, input_names, output_nodes, results
+from graphdiff.graph.body import bodies_of, carried_as, input_names, output_nodes, results
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.origin import before_activation, ends_a_line
 from graphdiff.lower.names import plain
-from graphdiff.ops.notation import LOOSEST, Written
+from graphdiff.ops.notation import ATOM, LOOSEST, Site, Written
 
 ELLIPSIS = "…"  # stands for a part of a formula that is too long to be read
+_LONGEST = 200
 _DERIVATIVE = re.compile(r"d([^/]+)/d([^/]+)")
 
 
-def loop_formula(
-    graph: Graph,
-    node: str,
-    texts: Sequence[Written],
-    label: Callable[[str], str],
-    formulas_over: Callable[..., Mapping[str, Written]],
-) -> Written:
-    """``scan(h ← tanh(x W + h U))``, ``a if p else b``: what is inside, in the names outside.
+def formulas_over(
+    graph: Graph, order: Iterable[str], lines: Container[str], label: Callable[[str], str]
+) -> dict[str, Written]:
+    """The formula of each node; the given values are written as their labels within others.
 
-    Parameters
-    ----------
-    graph, node, texts
-        A node with bodies, and its operands as they are written.
-    label
-        The label of a node of the graph.
-    formulas_over
-        Gives the formulas of a body; see `graphdiff.lower.program`.
+    So is what stands outside the order. ``label`` gives the text as it is put into a formula. A
+    part that would be too long to be read is left out.
     """
+    outer: dict[str, Written] = {}
+    formulas: dict[str, Written] = {}
+    nodes = graph.dag._node
+    for node in order:
+        attributes = nodes[node]
+        if attributes["op"] in ("input", "parameter"):
+            outer[node] = formulas[node] = Written(label(node))
+            continue
+        if attributes["op"] == "result":
+            outer[node] = Written(label(node))
+            formulas[node] = Written(carried_as(graph, node) or outer[node].text)
+            continue
+        operands = graph.operands(node)
+        specs = tuple(graph.spec(operand) for operand in operands)
+        texts = tuple(outer.get(operand) or Written(label(operand)) for operand in operands)
+        if graph.op(node).bodies:
+            formulas[node] = _of_loop(graph, node, texts, label)
+        else:
+            site = Site(texts, specs, graph.spec(node), attributes["params"])
+            formulas[node] = graph.op(node).formula(site)
+        if node in lines:
+            outer[node] = Written(label(node))
+        elif len(formulas[node].text) > _LONGEST:  # or it could double at every level
+            outer[node] = Written(ELLIPSIS)
+        else:
+            outer[node] = formulas[node]
+    return formulas
+
+
+def _of_loop(
+    graph: Graph, node: str, texts: Sequence[Written], label: Callable[[str], str]
+) -> Written:
+    """``scan(h ← tanh(x W + h U))``, ``a if p else b``; ``texts`` are the operands."""
     op, params = graph.op(node), graph.dag.nodes[node]["params"]
     taken = {i: label(users[0]) for i, users in results(graph, node).items()}
     if op.name == "cond":
-        each = [
-            _Inside(body, texts[1:], 0, {}, formulas_over)
-            for body in bodies_of(op, params).values()
-        ]
+        each = [_Inside(body, texts[1:], 0, {}) for body in bodies_of(op, params).values()]
         pairs = zip(*(inside.outputs() for inside in each), strict=True)
         chosen = [f"{a} if {texts[0].text} else {b}" for a, b in pairs]
         return Written(", ".join(chosen), LOOSEST)
     own = params["carries"] + params.get("slices", 0)
     carried = {i: text for i, text in taken.items() if i < params["carries"]}
-    inside = _Inside(params["body"], texts[own:], own, carried, formulas_over)
+    inside = _Inside(params["body"], texts[own:], own, carried)
     steps = inside.statements(params["carries"])
     if op.name == "scan":
         return Written(f"scan({'; '.join(steps)})")
-    test = _Inside(params["condition"], texts[own:], own, carried, formulas_over)
+    test = _Inside(params["condition"], texts[own:], own, carried)
     return Written(f"while({test.outputs()[0]}: {'; '.join(steps)})")
 
 
@@ -63,7 +88,6 @@ class _Inside:
         outside: Sequence[Written],
         own: int,
         carried: Mapping[int, str],
-        formulas_over: Callable[..., Mapping[str, Written]],
     ) -> None:
         self.body = body
         self.inputs, self.ends = input_names(body), output_nodes(body)
@@ -72,7 +96,7 @@ class _Inside:
             if not body.dag.nodes[self.inputs[i]]["named"]:
                 self.names[self.inputs[i]] = text
         after = self.inputs[own:]
-        self.names |= {name: text.text for name, text in zip(after, outside, strict=False)}
+        self.names |= {name: text.within(ATOM) for name, text in zip(after, outside, strict=False)}
         order = body.order()
         self.lines = [
             n for n in order if n not in self.names and n not in self.ends and self._own(n)

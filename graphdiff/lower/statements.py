@@ -1,0 +1,91 @@
+"""Statements inside loops and branches, and variables in them that get another name.
+
+A value that replaces a carried one is given its variable once the statements are written, since
+only then it can be seen what reads the old one. In a text a variable is a word that is no part of
+a string, no attribute and no keyword.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from graphdiff.lower.program import Value
+
+
+class Line(NamedTuple):
+    """A value or a statement, and how far it is indented.
+
+    ``result`` is set where it is needed for one of the stacked results alone.
+    """
+
+    depth: int
+    text: Value | str
+    result: int | None = None
+
+    def moved(self, depth: int) -> Line:
+        """The line indented further."""
+        return self._replace(depth=self.depth + depth)
+
+
+def defines(line: Line, name: str) -> bool:
+    """Whether a line gives a variable its value."""
+    return not isinstance(line.text, str) and line.text.name == name
+
+
+def reads_first(line: Line, name: str, old: str) -> bool:
+    """Whether a loop or a branch reads a variable only before it assigns to another."""
+    block = () if isinstance(line.text, str) else line.text.block
+    for i, assigning in enumerate(block):
+        text = assigning.text
+        if not (text.startswith(f"{name} = ") if isinstance(text, str) else text.name == name):
+            continue
+        for later in block[i + 1 :]:
+            if later.depth < assigning.depth:
+                break
+            if mentions(read_by(later), old):
+                return False
+    return True
+
+
+def read_by(line: Line) -> str:
+    """All that a line reads."""
+    text = line.text
+    return text if isinstance(text, str) else " ".join([text.code.text, *map(read_by, text.block)])
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether a variable stands in a text."""
+    return name in _variable(name).split(text)
+
+
+def replaced(text: str, names: Mapping[str, str]) -> str:
+    """A text with other names for variables."""
+    for old, new in names.items():
+        parts = [new if part == old else part for part in _variable(old).split(text)]
+        text = "".join(parts)
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _variable(name: str) -> re.Pattern[str]:
+    """Splits a text at a variable, and at whole strings, in which it is none."""
+    return re.compile(rf'("[^"]*"|(?<![\w.]){re.escape(name)}(?!\w|=(?!=)))')
+
+
+def renamed(line: Line, names: Mapping[str, str]) -> Line:
+    """A line with other names for variables, what it assigns to among them."""
+    text = line.text
+    if isinstance(text, str):
+        return line._replace(text=replaced(text, names))
+    value = replace(
+        text,
+        name=replaced(text.name, names),
+        code=text.code._replace(text=replaced(text.code.text, names)),
+        block=tuple(renamed(inner, names) for inner in text.block),
+    )
+    return line._replace(text=value)
