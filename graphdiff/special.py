@@ -200,6 +200,11 @@ def gammaincc(a: Any, x: Any) -> Any:
     return OPS["gammaincc"](a, x)
 
 
+def betainc(a: Any, b: Any, x: Any) -> Any:
+    """∫₀ˣ tᵃ⁻¹ (1 - t)ᵇ⁻¹ dt / beta(a, b); by x it has a derivative."""
+    return OPS["betainc"](a, b, x)
+
+
 def j0(x: Any) -> Any:
     """The Bessel function J₀."""
     return OPS["j0"](x)

@@ -244,6 +244,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.full_like: full_like,
         np.zeros_like: zeros_like,
         np.ones_like: ones_like,
+        np.empty_like: zeros_like,
         np.where: where,
         np.clip: clip,
         np.outer: outer,

@@ -11,7 +11,7 @@ import numpy as np
 from graphdiff.errors import GraphError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.numpy_elementwise import is_tensor
-from graphdiff.ops.spec import normal_axis
+from graphdiff.ops.spec import broadcast, normal_axis
 
 
 def block(arrays: Any) -> Any:
@@ -79,13 +79,28 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     return numpy_api.moveaxis(a, axis, start - (axis < start))
 
 
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """np.unstack."""
+    return tuple(np.moveaxis(x, axis, 0))
+
+
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    """np.broadcast_arrays."""
+    shape = broadcast(*(np.shape(arg) for arg in args))
+    graph = next(arg.graph for arg in args if is_tensor(arg))
+    tensors = (arg if is_tensor(arg) else graph.constant(arg) for arg in args)
+    return tuple(numpy_api.broadcast_to(tensor, shape) for tensor in tensors)
+
+
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         np.block: block,
+        np.broadcast_arrays: broadcast_arrays,
         np.delete: delete,
         np.compress: compress,
         np.extract: extract,
         np.resize: resize,
         np.rollaxis: rollaxis,
+        **({np.unstack: unstack} if hasattr(np, "unstack") else {}),  # of NumPy 2.1
     }
 )

@@ -53,6 +53,11 @@ def searchsorted(a: Any, v: Any, side: str = "left") -> Any:
     return graph.apply("searchsorted", (a, v), {"side": side})
 
 
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """np.digitize into bins that increase."""
+    return searchsorted(bins, x, side="left" if right else "right")
+
+
 # -- quantiles -------------------------------------------------------------------------------------
 
 
@@ -94,24 +99,35 @@ def _sorted_last(a: Any, axis: Any) -> tuple[Any, Any]:
 
 
 def _quantile(ordered: Any, q: float) -> Any:
-    """Between the two values around, by their distance."""
-    place = q * (ordered.shape[-1] - 1)
-    low = int(place)
-    if place == low:
-        return ordered[..., low]
-    return ordered[..., low] + (ordered[..., low + 1] - ordered[..., low]) * (place - low)
+    """Between the two values around, by their distance; NaN where there is one among them."""
+    length = ordered.shape[-1]
+    if isinstance(length, int):
+        place = q * (length - 1)
+        low = int(place)
+        found = ordered[..., low]
+        if place != low:
+            found = found + (ordered[..., low + 1] - found) * (place - low)
+    else:
+        count = ordered.graph.apply("size", (), {"dimension": length, "dtype": "float64"})
+        found = _between(ordered, q * (count - 1.0), np.take)
+    if ordered.dtype.kind != "f":
+        return found
+    last = ordered[..., -1]
+    return np.where(np.isnan(last), last, found)
+
+
+def _between(ordered: Any, place: Any, take: Callable[..., Any]) -> Any:
+    """What is at a place between two values; the place is a tensor."""
+    below, above = np.floor(place), np.ceil(place)
+    first, last = (take(ordered, i.astype(np.int64), axis=-1) for i in (below, above))
+    return first + (last - first) * (place - below).astype(ordered.dtype)
 
 
 def _nanquantile(ordered: Any, q: float) -> Any:
     """The same of those that are not NaN, which come first in the order."""
     count = np.sum(np.logical_not(np.isnan(ordered)), axis=-1, keepdims=True)
-    place = np.maximum(count - 1, 0) * q
-    low = np.floor(place).astype(np.int64)
-    high = np.ceil(place).astype(np.int64)
-    first = np.take_along_axis(ordered, low, axis=-1)
-    last = np.take_along_axis(ordered, high, axis=-1)
-    weight = (place - np.floor(place)).astype(ordered.dtype)
-    return np.squeeze(first + (last - first) * weight, axis=-1)
+    found = _between(ordered, np.maximum(count - 1, 0) * q, np.take_along_axis)
+    return np.squeeze(found, axis=-1)
 
 
 quantile = _quantiles(_quantile)
@@ -158,6 +174,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.partition: partition,
         np.argpartition: argpartition,
         np.searchsorted: searchsorted,
+        np.digitize: digitize,
         np.quantile: quantile,
         np.nanquantile: nanquantile,
         np.percentile: _percentile(quantile),

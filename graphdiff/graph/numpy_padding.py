@@ -10,7 +10,7 @@ import numpy as np
 
 from graphdiff.errors import GraphError
 
-_INSIDE = ("edge", "reflect", "symmetric", "wrap")
+_INSIDE = ("reflect", "symmetric", "wrap")
 _STATISTICS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
 )
@@ -27,7 +27,7 @@ def pad(
     reflect_type: str = "even",
 ) -> Any:
     """np.pad: by numbers, by what is in the array, by statistics of it, or down to numbers."""
-    known = ("constant", "linear_ramp", *_INSIDE, *_STATISTICS)
+    known = ("constant", "edge", "linear_ramp", *_INSIDE, *_STATISTICS)
     if mode not in known or reflect_type != "even":
         what = f"mode {mode!r}" if mode not in known else f"reflect_type {reflect_type!r}"
         raise GraphError(f"np.pad with {what}", expected=", ".join(known))
@@ -36,12 +36,19 @@ def pad(
         if before == after == 0:
             continue
         if mode in _INSIDE:
+            if not isinstance(array.shape[axis], int):
+                raise GraphError(
+                    f"np.pad with mode {mode!r} along a named dimension",
+                    got=str(array.shape[axis]), hint="join slices with np.concatenate",
+                )  # fmt: skip
             labels = np.pad(np.arange(array.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
             array = np.take(array, labels, axis=axis)
             continue
         if mode == "constant":
             value = _pairs(constant_values, array.ndim)[axis]
             ends = [_constant(array, axis, n, v) for n, v in zip(sides, value, strict=True)]
+        elif mode == "edge":
+            ends = [_edge(array, axis, n, k) for k, n in enumerate(sides)]
         elif mode == "linear_ramp":
             value = _pairs(end_values, array.ndim)[axis]
             ends = [
@@ -94,6 +101,10 @@ def _end(array: Any, axis: int, count: Any, side: int) -> Any:
         return array
     part = slice(-count, None) if side else slice(0, count)
     return array[(*(slice(None),) * axis, part)]
+
+
+def _edge(array: Any, axis: int, count: int, side: int) -> Any:
+    return _wide(_end(array, axis, 1, side), axis, count) if count else None
 
 
 def _ramp(array: Any, axis: int, count: int, value: Any, side: int) -> Any:

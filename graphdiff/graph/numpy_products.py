@@ -117,6 +117,16 @@ def vecdot(a: Any, b: Any) -> Any:
     return np.sum(a * b, axis=-1)
 
 
+def matvec(a: Any, b: Any) -> Any:
+    """np.matvec."""
+    return np.squeeze(a @ np.expand_dims(b, -1), axis=-1)
+
+
+def vecmat(a: Any, b: Any) -> Any:
+    """np.vecmat."""
+    return np.squeeze(np.expand_dims(a, -2) @ b, axis=-2)
+
+
 def kron(a: Any, b: Any) -> Any:
     """np.kron."""
     ndim = max(np.ndim(a), np.ndim(b))
@@ -191,7 +201,10 @@ def triu(m: Any, k: int = 0) -> Any:
     return _apply("triu", m, k=k)
 
 
-UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType({np.vecdot: vecdot})
+UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
+    {np.vecdot: vecdot}
+    | {getattr(np, f.__name__): f for f in (matvec, vecmat) if hasattr(np, f.__name__)}  # 2.2
+)
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         np.einsum: einsum,

@@ -106,6 +106,31 @@ def cumulative(op: str) -> Callable[..., Any]:
     return accumulate
 
 
+def _cumulative_along(op: str, first: int) -> Callable[..., Any]:
+    """np.cumulative_sum and np.cumulative_prod."""
+
+    def function(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+        if axis is None and x.ndim != 1:
+            raise ShapeError("the axis is not given", expected="an axis, since there are several")
+        axis = normal_axis(axis or 0, x.ndim)
+        found = _apply(op, x, axis=axis)
+        if not include_initial:
+            return found
+        before = np.full_like(found[(*(slice(None),) * axis, slice(0, 1))], first)
+        return np.concatenate([before, found], axis=axis)
+
+    return function
+
+
+def _place_without_nan(op: str, value: float) -> Callable[..., Any]:
+    """np.nanargmax and np.nanargmin."""
+
+    def function(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+        return _apply(op, _without(a, value), axis=axis, keepdims=keepdims)
+
+    return function
+
+
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """np.count_nonzero."""
     return np.sum(a != 0, axis=axis, keepdims=keepdims)
@@ -272,6 +297,14 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
     return c / scale[:, None] / scale[None, :]
 
 
+_NEWER: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {  # of NumPy 2.1
+        getattr(np, name): _cumulative_along(op, first)
+        for name, op, first in (("cumulative_sum", "cumsum", 0), ("cumulative_prod", "cumprod", 1))
+        if hasattr(np, name)
+    }
+)
+
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         np.sum: _reduction("sum", 0),
@@ -286,6 +319,8 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.cumsum: cumulative("cumsum"),
         np.cumprod: cumulative("cumprod"),
         np.count_nonzero: count_nonzero,
+        np.nanargmax: _place_without_nan("argmax", -np.inf),
+        np.nanargmin: _place_without_nan("argmin", np.inf),
         np.nansum: nansum,
         np.nanprod: nanprod,
         np.nancumsum: nancumsum,
@@ -302,5 +337,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.trapezoid: trapezoid,
         np.cov: cov,
         np.corrcoef: corrcoef,
+        **_NEWER,
     }
 )

@@ -41,6 +41,17 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     return a
 
 
+def _shift(sign: int) -> Callable[..., Any]:
+    """np.fft.fftshift, which puts the middle first, and its inverse."""
+
+    def function(x: Any, axes: Any = None) -> Any:
+        shifted = normal_axes(axes, x.ndim)
+        half = (x.shape[i] // 2 if sign > 0 else -(x.shape[i] // 2) for i in shifted)
+        return roll(x, tuple(half), shifted)
+
+    return function
+
+
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """np.rot90."""
     i, j = (normal_axis(axis, m.ndim) for axis in axes)
@@ -180,6 +191,8 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.flipud: lambda m: flip(m, 0),
         np.fliplr: lambda m: flip(m, 1),
         np.roll: roll,
+        np.fft.fftshift: _shift(1),
+        np.fft.ifftshift: _shift(-1),
         np.rot90: rot90,
         np.tile: tile,
         np.repeat: repeat,

@@ -20,6 +20,7 @@ from graphdiff.graph import (
     numpy_products,
     numpy_reduction,
     numpy_shaping,
+    numpy_spacing,
 )
 
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
@@ -38,6 +39,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **numpy_products.FUNCTIONS,
         **numpy_reduction.FUNCTIONS,
         **numpy_shaping.FUNCTIONS,
+        **numpy_spacing.FUNCTIONS,
     }
 )
 

@@ -33,7 +33,10 @@ def _of_shape(x: Spec, *last: Dimension) -> Spec:
 def _tall(x: Spec) -> Spec:
     rows, columns = matrix(x, square=False).shape[-2:]
     if _smaller(x) != columns:
-        raise ShapeError("a matrix with more columns than rows", got=f"{rows} and {columns}")
+        raise ShapeError(
+            "a matrix with more columns than rows, or with lengths that are not known",
+            got=f"{rows} and {columns}",
+        )
     return x
 
 

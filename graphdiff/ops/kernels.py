@@ -242,7 +242,7 @@ def expm(x, *along):
     """
     n = x.shape[-1]
     for v in along:
-        v = np.kron(np.eye(x.shape[-1] // n, dtype=v.dtype), v)
+        v = np.kron(np.eye(x.shape[-1] // max(n, 1), dtype=v.dtype), v)
         x = np.block([[x, v], [np.zeros_like(x), x]])
     size = np.max(np.sum(np.abs(x), axis=-2), initial=0.0)
     halvings = max(0, int(np.frexp(size / 5.4)[1])) if np.isfinite(size) else 0

@@ -154,6 +154,14 @@ gammaincc = _declared(
     lambda g, y, a, x: -g * _density(a, x),
 )
 
+betainc = _declared(
+    "betainc",
+    ("a", "b", "x"),
+    _unknown("betainc", "a"),
+    _unknown("betainc", "b"),
+    lambda g, y, a, b, x: g * np.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b)),
+)
+
 # -- Bessel functions (M. Abramowitz and I. Stegun, sections 9.1.27 and 9.6.26) --------------------
 
 jv: Op = _declared(
@@ -213,7 +221,7 @@ exp1 = _declared("exp1", ("x",), lambda g, y, x: -g * (np.exp(-x) / x))
 
 _LOGARITHMS = (logit, xlogy, xlog1py)
 _NORMAL = (erfc, erfcx, erfinv, erfcinv, dawsn, ndtr, ndtri, log_ndtr)
-_GAMMA = (gamma, rgamma, gammaln, psi, zeta, beta, betaln, gammainc, gammaincc)
+_GAMMA = (gamma, rgamma, gammaln, psi, zeta, beta, betaln, gammainc, gammaincc, betainc)
 _BESSEL = (jv, yv, iv, kv, ive, j0, j1, y0, y1, i0, i1, i0e, i1e, k0, k1)
 
 OPS = (*_LOGARITHMS, *_NORMAL, *_GAMMA, *_BESSEL, expi, exp1)

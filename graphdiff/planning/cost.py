@@ -27,7 +27,9 @@ from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import Action, Plan, make_plan, with_frees
 
 _BUFFER = 8192  # elements of an operand that NumPy converts or broadcasts at a time
-_COPIED_BY_RESHAPE = frozenset({"transpose", "slice", "broadcast_to"})
+_COPIED_BY_RESHAPE = frozenset(
+    {"transpose", "slice", "broadcast_to", "sliding_window_view", "diagonal"}
+)
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
 
 

@@ -96,6 +96,20 @@ PADDING: dict[str, Callable[[Any], Any]] = {
     ),
     "pad by a part's mean": lambda x: np.pad(x, 2, mode="mean", stat_length=2),
 }
+OTHERS: dict[str, Callable[[Any], Any]] = {
+    "linspace": lambda x: (
+        np.linspace(x, x[0] + 2.0, 5, axis=1) + np.linspace(1.0, x[:, 0], 4)[0, 0]
+    ),
+    "logspace": lambda x: np.logspace(x[0], 2.0, 4, base=2.0, endpoint=False),
+    "geomspace": lambda x: np.geomspace(np.exp(x), 3.0, 4),
+    "fftshift": lambda x: np.fft.fftshift(x) * np.fft.ifftshift(x, axes=1),
+    "cumulative_sum": lambda x: (
+        np.cumulative_sum(x[0], include_initial=True)[:5] * np.cumulative_prod(x, axis=1)
+    ),
+    "places": lambda x: x * np.nanargmax(x, axis=0) + x * np.digitize(x, [-0.5, 0.5]),
+    "broadcast_arrays": lambda x: np.multiply(*np.broadcast_arrays(x[:, :1], np.ones(3))) ** 2,
+    "unstack": lambda x: np.unstack(x, axis=1)[1] * np.matvec(x, x[0]) * np.vecmat(x[:, 0], x)[:4],
+}
 METHODS: dict[str, Callable[[Any], Any]] = {
     "reductions": lambda x: x.std(0) + x.var(0, ddof=1) + x.prod(0) + x.sum(axis=0, where=MASK),
     "along": lambda x: x.cumsum(1) * x.cumprod(axis=1) + x.max(0) + x.argmax(0) * x.min(),
@@ -104,7 +118,7 @@ METHODS: dict[str, Callable[[Any], Any]] = {
     "elements": lambda x: x.clip(-0.5, 0.5) + x.round(1) + x.take([0, 1], axis=0)[[0, 1, 0, 1]],
     "order": lambda x: x.conj().real[0] * x.argsort(axis=1) * x.any(0),
 }
-CASES = READING | ASSIGNING | ORDER | DIFFERENCES | PADDING | METHODS
+CASES = READING | ASSIGNING | ORDER | DIFFERENCES | PADDING | OTHERS | METHODS
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -129,6 +143,23 @@ def test_quantiles_of_what_is_not_nan(q: Any, axis: Any, keepdims: bool) -> None
     slopes = gd.grad(lambda x: np.sum(f(x)))(GAPS)
     assert np.sum(slopes) == pytest.approx(np.size(f(GAPS)))
     assert not np.any(slopes[np.isnan(GAPS)])
+
+
+@pytest.mark.parametrize("length", [1, 4, 5])
+def test_quantiles_of_a_number_of_values_that_is_not_known(length: int) -> None:
+    x = rng.normal(size=(length, 3))
+    g = gd.Graph()
+    t = g.input("x", ("t", 3))
+    g.output("y", np.quantile(t, [0.3, 0.5], axis=0))
+    g.output("z", np.pad(t, ((1, 2), (0, 0)), mode="edge"))
+    found = gd.compile(g)(x=x)
+    np.testing.assert_allclose(found["y"], np.quantile(x, [0.3, 0.5], axis=0), rtol=1e-14)
+    np.testing.assert_array_equal(found["z"], np.pad(x, ((1, 2), (0, 0)), mode="edge"))
+
+
+def test_the_median_beside_a_nan_is_nan() -> None:
+    x = np.array([[1.0, 2.0, 3.0], [1.0, np.nan, 3.0]])
+    np.testing.assert_array_equal(gd.jit(lambda x: np.median(x, axis=1))(x), [2.0, np.nan])
 
 
 def test_the_median_of_nothing_is_nan() -> None:

@@ -105,6 +105,14 @@ GAMMA = (
     binary("betaln", _betaln, POSITIVE),
     _ordered("gammainc", js.gammainc),
     _ordered("gammaincc", js.gammaincc),
+    Row(
+        "betainc",
+        lambda a, b, x: js.betainc(
+            *(v.astype(np.result_type(a.dtype, x.dtype)) for v in (a, b, x))
+        ),
+        [(((3,), (), (2, 3)), {}), (((), (), ()), {})],
+        (_ORDER, Operand(3, 4, "int"), _INSIDE),
+    ),
 )
 BESSEL = (
     _ordered("jv", _second(_j), REAL),
