@@ -103,6 +103,14 @@ def test_a_generated_file_says_that_it_needs_scipy(tmp_path: Path) -> None:
     assert "needs NumPy only." in gd.jit(gd.special.erf).source(1.0)
 
 
+def test_inside_a_loop() -> None:
+    def total(x: Any) -> Any:
+        return gd.scan(lambda c, y: (c + gd.special.gammaln(y), None), 0.0, x)[0]
+
+    assert total(X) == pytest.approx(np.sum(sp.gammaln(X)))
+    np.testing.assert_allclose(gd.grad(total)(X), sp.psi(X), rtol=1e-13)
+
+
 def test_polygamma_of_no_order() -> None:
     with pytest.raises(gd.GraphError, match="not a whole number"):
         gd.special.polygamma(0.5, X)

@@ -84,6 +84,8 @@ class _Source:
         self.graph = written.graph
         self.original = original
         self.version = version
+        values = self.program.values.values()
+        self.used = dict.fromkeys(op for value in values for op in _ops(self.graph, value.nodes))
         derivatives = self.graph.dag.graph["derivatives"]
         outputs = self.graph.outputs_by_name
         self.values = tuple(name for name in outputs if name not in derivatives)
@@ -177,22 +179,13 @@ class _Source:
 
     def _imports(self) -> list[str]:
         """What is imported beside NumPy."""
-        used = {
-            self.graph.op(node).module
-            for value in self.program.values.values()
-            for node in value.nodes
-        }
-        parts = (module.rpartition(".") for module in sorted(filter(None, used)))
+        modules = sorted({op.module for op in self.used if op.module is not None})
+        parts = (module.rpartition(".") for module in modules)
         return [f"from {package} import {name}" for package, _, name in parts]
 
     def _kernels(self) -> list[list[str]]:
-        used: dict[str, list[str]] = {}
-        for value in self.program.values.values():
-            for op in _ops(self.graph, value.nodes):
-                kernel = op.kernel
-                if kernel is not None and kernel.__name__ not in used:
-                    used[kernel.__name__] = inspect.getsource(kernel).rstrip("\n").split("\n")
-        return list(used.values())
+        kernels = dict.fromkeys(op.kernel for op in self.used if op.kernel is not None)
+        return [inspect.getsource(kernel).rstrip("\n").split("\n") for kernel in kernels]
 
     def _arrays(self) -> list[str]:
         lines = []
