@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
-from scipy import special
 
 import graphdiff as gd
-
-jax.config.update("jax_enable_x64", True)
+from tests.nn.running import run
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(5, 4))
-
-
-def run(h: gd.Tensor, **values: Any) -> tuple[Any, dict[str, Any]]:
-    """The value of a node, and the values of the parameters."""
-    g = h.graph
-    g.output("result", h * 1.0)
-    parameters = {name: tensor.params["value"] for name, tensor in g.parameters.items()}
-    return gd.compile(g)(**values)["result"], parameters
 
 
 def test_a_dense_layer() -> None:
@@ -144,88 +133,6 @@ def test_a_skip_connection_adds() -> None:
     )
     found, p = run(h, x=X)
     np.testing.assert_allclose(found, X + np.maximum(0, X @ p["block/inner/W"]), rtol=1e-14)
-
-
-def test_layer_norm_is_jaxs() -> None:
-    g = gd.Graph()
-    found, _ = run(gd.nn.layer_norm(g.input("x", ("t", 4)), scope="norm"), x=X)
-    np.testing.assert_allclose(
-        found, jax.nn.standardize(X, axis=-1, epsilon=1e-5), rtol=1e-12, atol=1e-14
-    )
-
-
-def test_batch_norm_of_a_batch_and_with_given_statistics() -> None:
-    g = gd.Graph()
-    x = g.input("x", ("t", 4))
-    h = gd.nn.batch_norm(x, scope="norm", epsilon=0.0)
-    g.output("mean", g["norm/mean"])
-    found, _ = run(h, x=X)
-    np.testing.assert_allclose(found.mean(axis=0), np.zeros(4), atol=1e-14)
-    np.testing.assert_allclose(found.std(axis=0), np.ones(4), rtol=1e-13)
-    g = gd.Graph()
-    x, mean, variance = g.input("x", ("t", 4)), g.input("m", (4,)), g.input("v", (4,))
-    h = gd.nn.batch_norm(x, scope="norm", epsilon=0.0, statistics=(mean, variance))
-    found, _ = run(h, x=X, m=np.ones(4), v=np.full(4, 4.0))
-    np.testing.assert_allclose(found, (X - 1) / 2, rtol=1e-14)
-
-
-def test_batch_norm_of_images_keeps_their_last_axis() -> None:
-    g = gd.Graph()
-    images = RNG.normal(size=(5, 3, 3, 2))
-    h = gd.nn.batch_norm(g.input("x", ("t", 3, 3, 2)), scope="norm", epsilon=0.0)
-    found, _ = run(h, x=images)
-    np.testing.assert_allclose(found.std(axis=(0, 1, 2)), np.ones(2), rtol=1e-13)
-
-
-def test_attention_reads_by_content() -> None:
-    q, k, v = RNG.normal(size=(3, 4)), RNG.normal(size=(6, 4)), RNG.normal(size=(6, 2))
-    g = gd.Graph()
-    tensors = g.input("q", (3, 4)), g.input("k", (6, 4)), g.input("v", (6, 2))
-    g.output("r", gd.nn.attention(*tensors))
-    expected = special.softmax(q @ k.T / 2, axis=1) @ v
-    np.testing.assert_allclose(gd.compile(g)(q=q, k=k, v=v)["r"], expected, rtol=1e-13)
-    mask = np.tri(3, 6, dtype=bool)
-    g.output("masked", gd.nn.attention(*tensors, mask=mask))
-    expected = special.softmax(np.where(mask, q @ k.T / 2, -np.inf), axis=1) @ v
-    np.testing.assert_allclose(gd.compile(g)(q=q, k=k, v=v)["masked"], expected, rtol=1e-13)
-
-
-def test_several_heads_read_each_with_its_own_columns() -> None:
-    g = gd.Graph()
-    x = g.input("x", ("t", 5, 6))
-    mask = np.tri(5, dtype=bool)
-    h = gd.nn.multi_head_attention(x, 2, scope="s", mask=mask, rng=np.random.default_rng(0))
-    data = RNG.normal(size=(3, 5, 6))
-    found, p = run(h, x=data)
-    for example, result in zip(data, found, strict=True):
-        read = []
-        for head in (slice(0, 3), slice(3, 6)):
-            q, k, v = (example @ p[f"s/W{name}"][:, head] for name in "qkv")
-            scores = np.where(mask, q @ k.T / np.sqrt(3), -np.inf)
-            read.append(special.softmax(scores, axis=1) @ v)
-        np.testing.assert_allclose(result, np.hstack(read) @ p["s/Wo"], rtol=1e-12, atol=1e-14)
-    for heads in (4, 0):
-        with pytest.raises(gd.ShapeError, match=f"a multiple of heads={heads}"):
-            gd.nn.multi_head_attention(x, heads, scope="other")
-
-
-def test_a_layer_of_convolutions_is_jaxs() -> None:
-    g = gd.Graph()
-    x = g.input("x", ("t", 6, 5, 2))
-    rng = np.random.default_rng(0)
-    h = gd.nn.conv2d(x, 3, (3, 2), gd.nn.tanh, scope="conv", stride=2, padding="valid", rng=rng)
-    images = RNG.normal(size=(4, 6, 5, 2))
-    found, p = run(h, x=images)
-    expected = jax.lax.conv_general_dilated(
-        images, p["conv/W"], (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-    np.testing.assert_allclose(found, np.tanh(expected), rtol=1e-12, atol=1e-14)
-    assert gd.nn.parameter_count(g) == 3 * 2 * 2 * 3 + 3
-    for size in (2.5, (3, 3, 3)):
-        with pytest.raises(gd.ShapeError, match="not a size of kernels"):
-            gd.nn.conv2d(x, 3, size, scope="other")  # type: ignore[arg-type]
-    with pytest.raises(gd.ShapeError, match="3 or more axes"):
-        gd.nn.conv2d(g.input("y", ("t", 4)), 3, 3, scope="other")
 
 
 LAYERS: dict[str, tuple[tuple[int, ...], Any]] = {
