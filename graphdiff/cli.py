@@ -1,4 +1,4 @@
-"""The command line: `graphdiff demo`, `draw`, `compile` and `info`.
+"""The command line: `graphdiff demo`, `draw`, `compile`, `train` and `info`.
 
 What a command needs is imported when it runs, so that `graphdiff --help` answers at once.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,6 +144,72 @@ def compile_(
         click.echo(output)
 
 
+_OPTIMISERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "lbfgs")
+
+
+@main.command(epilog=_MODEL)
+@click.argument("model")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--of", default="J", show_default=True, metavar="NAME", help="What to make small.")
+@click.option(
+    "--optimiser", type=click.Choice(_OPTIMISERS), default="adam", show_default=True,
+    help="The update rule.",
+)  # fmt: skip
+@click.option("--rate", type=float, help="The learning rate. [default: the optimiser's]")
+@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option(
+    "--batch", type=click.IntRange(min=1), help="Examples in a step. [default: all of them]"
+)
+@click.option(
+    "--validation", "share", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE", help="Hold this share of the examples out, and keep the best epoch on them.",
+)  # fmt: skip
+@click.option(
+    "--patience", type=click.IntRange(min=1), metavar="EPOCHS",
+    help="With --validation: stop when it has not been better for so long.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Keep the state there, and go on from it if it exists.",
+)  # fmt: skip
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="The trained graph. [default: the graph's name, .json]",
+)  # fmt: skip
+def train(
+    model: str, data: Path, of: str, optimiser: str, rate: float | None, epochs: int,
+    batch: int | None, share: float | None, patience: int | None, seed: int,
+    checkpoint: Path | None, output: Path | None,
+) -> None:  # fmt: skip
+    """Train a graph whose parameters have values, and save it.
+
+    DATA is a file of numpy.savez with an array for each input.
+    """
+    import graphdiff as gd
+
+    if patience is not None and share is None:
+        raise click.UsageError("--patience needs --validation")
+    if rate is not None and optimiser == "lbfgs":
+        raise click.UsageError("lbfgs takes no --rate")
+    graph, arrays = read_model(model), _read_arrays(data)
+    validation = None
+    if share is not None:
+        arrays, validation = gd.train.split(arrays, share, rng=seed)
+    rule = getattr(gd.train, optimiser)
+    found = gd.train.fit(
+        graph, arrays, of, optimiser=rule() if rate is None else rule(rate), epochs=epochs,
+        batch=batch, rng=seed, validation=validation, checkpoint=checkpoint,
+        stop=None if patience is None else gd.train.early_stopping(patience),
+    )  # fmt: skip
+    path = output or Path(f"{Path(graph.name).name}.json")
+    found.graph.save(path)
+    click.echo(f"best epoch {found.best_epoch} of {found.epochs}: {found.stopped}")
+    for name, costs in found.history.items():
+        click.echo(f"{name}: {costs[0]:.6g} at first, {costs[found.best_epoch - 1]:.6g} then")
+    click.echo(path)
+
+
 @main.command(epilog=_MODEL)
 @click.argument("model", required=False)
 @_gradient_of
@@ -201,6 +268,22 @@ def read_model(model: str) -> Graph:
             f"{model!r} names no graph", expected="model.py:g, model.json or model.graphdiff"
         )
     return _graph_of(_run(Path(file)), file, name)
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file that numpy.savez wrote."""
+    import numpy as np
+
+    try:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return dict(file)
+    except OSError as error:
+        raise FileError(f"{str(path)!r} cannot be read", got=error.strerror) from error
+    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise FileError(
+            f"{str(path)!r} holds no arrays by name", got=str(error),
+            hint="write it with numpy.savez(path, x=…, y=…)",
+        ) from error  # fmt: skip
 
 
 def _run(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -62,7 +63,7 @@ def test_every_command_explains_itself(command):
 
 
 def test_only_commands_that_work_are_offered():
-    assert sorted(main.commands) == ["compile", "demo", "draw", "info"]
+    assert sorted(main.commands) == ["compile", "demo", "draw", "info", "train"]
 
 
 @pytest.mark.parametrize("name", ["model.py:g", "model.py:build", "model.py"])
@@ -217,3 +218,56 @@ def test_help_loads_no_library_that_it_does_not_need():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+LEARNING = """
+import numpy as np
+import graphdiff as gd
+
+g = gd.Graph("line")
+x, y = g.input("x", ("t",)), g.input("y", ("t",))
+w, b = g.parameter("w", value=0.0), g.parameter("b", value=0.0)
+g.output("J", np.mean((w * x + b - y) ** 2))
+"""
+
+
+@pytest.fixture
+def learning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text(LEARNING, "utf-8")
+    x = np.linspace(-1, 1, 40)
+    np.savez(tmp_path / "data.npz", x=x, y=2 * x + 1)
+    return tmp_path
+
+
+def test_train_saves_the_trained_graph(learning):
+    told = run("train", "model.py", "data.npz", "--optimiser", "lbfgs", "--epochs", "50")
+    assert told.output.splitlines()[-1] == "line.json"
+    trained = gd.load("line.json")
+    np.testing.assert_allclose(trained["w"].params["value"], 2.0, rtol=1e-6)
+    np.testing.assert_allclose(trained["b"].params["value"], 1.0, rtol=1e-6)
+
+
+def test_train_goes_on_from_a_checkpoint_and_stops_early(learning):
+    options = (
+        "train", "model.py", "data.npz", "--optimiser", "sgd", "--rate", "0.3", "--batch", "8",
+        "--validation", "0.2", "--patience", "3", "--checkpoint", "run.ckpt", "-o", "out.json",
+    )  # fmt: skip
+    assert "best epoch 5 of 5" in run(*options, "--epochs", "5").output
+    told = run(*options, "--epochs", "500")
+    assert "no better for 3 epochs" in told.output
+    assert "validation J: " in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (("missing.npz",), "cannot be read", 1),
+        (("model.py",), "holds no arrays by name", 1),
+        (("data.npz", "--of", "K"), "there is no node 'K'", 1),
+        (("data.npz", "--patience", "3"), "--patience needs --validation", 2),
+        (("data.npz", "--optimiser", "lbfgs", "--rate", "1"), "takes no --rate", 2),
+    ],
+)
+def test_train_says_what_does_not_fit(learning, arguments, message, code):
+    assert message in run("train", "model.py", *arguments, code=code).stderr

@@ -64,7 +64,11 @@ def minimise(
                    "ftol": 0.0, "maxfun": 100 * iterations}  # fmt: skip
         try:
             found = minimize(cost, at, jac=True, method="L-BFGS-B", callback=after, options=options)
+            if not record.epoch:  # it was at the minimum from the start
+                after(found)
             message = record.stopped or _told(found, iterations)
+        except StopIteration:
+            message = record.stopped
         except KeyboardInterrupt:
             pass
     last = cost.named(at)

@@ -67,6 +67,7 @@ class Run:
         self.outputs = {name: f"new {name}" for name in self.trained}
         self.transform, self.recorder = transform, recorder
         self.order: tuple[int, Array] | None = None
+        self.checked = 0  # the size of the minibatch that was checked last
         self._fingerprint: str | None = None
 
     def start(self) -> State:
@@ -98,7 +99,7 @@ class Run:
         arguments |= self.rates(state)
         if self.step.count is not None:
             arguments[self.step.count] = self.scalar(self.step.count, state.steps + 1)
-        found = self.function(**arguments, **state.values, **self.fixed)
+        found = self.called({**arguments, **state.values, **self.fixed}, count)
         cost = float(found[self.of])
         if not math.isfinite(cost):
             raise self.diverged(state, cost)
@@ -111,6 +112,15 @@ class Run:
         costs = {self.of: total / self.length, **rates}
         record = self.recorder.close(state.record, costs, parameters, self.fixed)
         return State(values, state.steps + 1, 0, 0.0, record)
+
+    def called(self, arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
+        """The outputs of a step; what is known to fit is not checked again."""
+        if self.transform is None and count == self.checked:
+            names = self.function.generated.arguments
+            found: dict[str, Any] = self.function.function(*map(arguments.__getitem__, names))
+            return found
+        self.checked = count
+        return self.function(**arguments)
 
     def minibatch(self, state: State) -> dict[str, Any]:
         """The data of the next step."""
@@ -135,7 +145,7 @@ class Run:
     def scalar(self, name: str, value: float) -> Any:
         """A number as the step takes it."""
         dtype = self.step.graph[name].dtype
-        return float(value) if dtype == np.float64 else np.asarray(value, dtype)
+        return np.float64(value) if dtype == np.float64 else np.asarray(value, dtype)
 
     def diverged(self, state: State, cost: float) -> gd.TrainingError:
         """The error for a cost that is no number."""

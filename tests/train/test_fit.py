@@ -261,3 +261,12 @@ def test_a_step_can_be_read_drawn_and_saved():
         "    # forward", "    # gradient", "    # update",
     ]  # fmt: skip
     assert gd.draw(s).svg
+
+
+def test_lbfgs_at_the_minimum_has_one_epoch():
+    g = gd.Graph("bowl")
+    w = g.parameter("w", value=0.0)
+    g.output("J", w**2)
+    for stop in (None, train.until(1.0)):
+        found = train.fit(g, {}, optimiser=train.lbfgs(), epochs=10, stop=stop)
+        assert (found.epochs, found.history["J"]) == (1, (0.0,))

@@ -1,0 +1,134 @@
+"""What an epoch costs: `gd.train.fit` against scikit-learn and torch, and where its time goes.
+
+The same network 64-128-128-10, float64, Adam, one thread; contenders interleaved, best of several.
+
+    env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m pytest tests/benchmarks/test_fit.py -s
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+import graphdiff as gd
+from graphdiff import nn, train
+
+IMAGES, LABELS = load_digits(return_X_y=True)
+X, Y = IMAGES[:1437] / 16.0, LABELS[:1437]
+BATCH, ALPHA, RATE = 32, 1e-3, 1e-3
+
+
+def net() -> gd.Graph:
+    rng = np.random.default_rng(0)
+    g = gd.Graph("digits")
+    x, y = g.input("x", ("t", 64)), g.input("y", ("t",), "int64")
+    h = nn.dense(x, 128, nn.relu, scope="hidden1", rng=rng)
+    h = nn.dense(h, 128, nn.relu, scope="hidden2", rng=rng)
+    z = nn.dense(h, 10, scope="out", rng=rng)
+    g.output("J", nn.multinoulli_nll(z, y) + ALPHA * nn.l2(g))
+    return g
+
+
+def with_graphdiff(epochs: int) -> None:
+    train.fit(net(), {"x": X, "y": Y}, optimiser=train.adam(RATE), batch=BATCH, epochs=epochs)
+
+
+def with_sklearn(epochs: int) -> None:
+    model = MLPClassifier(
+        (128, 128), batch_size=BATCH, alpha=ALPHA * BATCH, learning_rate_init=RATE,
+        max_iter=epochs, tol=0.0, n_iter_no_change=epochs + 1,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it has not converged
+        model.fit(X, Y)
+
+
+def with_torch(epochs: int) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    layers = [torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 128),
+              torch.nn.ReLU(), torch.nn.Linear(128, 10)]  # fmt: skip
+    model = torch.nn.Sequential(*layers).double()
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
+    x, y = torch.from_numpy(X), torch.from_numpy(Y)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(BATCH):
+            optimiser.zero_grad()
+            cost = torch.nn.functional.cross_entropy(model(x[rows]), y[rows])
+            for layer in layers[::2]:
+                cost = cost + ALPHA / 2 * (layer.weight**2).sum()
+            cost.backward()
+            optimiser.step()
+
+
+def epoch_times(contenders: dict[str, Callable[[int], None]], rounds: int = 5) -> dict[str, float]:
+    """The least time of an epoch in milliseconds, without what comes before the first."""
+    least = dict.fromkeys(contenders, float("inf"))
+    with threadpool_limits(limits=1):
+        for _ in range(rounds):
+            for name, contender in contenders.items():
+                moments = [time.perf_counter()]
+                for epochs in (1, 11):
+                    contender(epochs)
+                    moments.append(time.perf_counter())
+                first, more = np.diff(moments)
+                least[name] = min(least[name], (more - first) / 10 * 1e3)
+    return least
+
+
+def test_an_epoch_takes_half_of_what_scikit_learn_needs() -> None:
+    times = epoch_times({"gd.train.fit": with_graphdiff, "scikit-learn": with_sklearn})
+    print()
+    for name, milliseconds in times.items():
+        print(f"  {name:14} {milliseconds:6.1f} ms an epoch")
+    assert times["gd.train.fit"] <= times["scikit-learn"] / 2
+
+
+def test_an_epoch_takes_a_third_of_what_torch_needs() -> None:
+    pytest.importorskip("torch")
+    times = epoch_times({"gd.train.fit": with_graphdiff, "torch, eager": with_torch})
+    print()
+    for name, milliseconds in times.items():
+        print(f"  {name:14} {milliseconds:6.1f} ms an epoch")
+    assert times["gd.train.fit"] <= times["torch, eager"] / 3
+
+
+def test_nine_tenths_of_the_time_are_spent_in_generated_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inside = 0.0
+    compile_graph = gd.compile
+
+    def timed(graph: gd.Graph, **options: Any) -> gd.Compiled:
+        compiled = compile_graph(graph, **options)
+        function = compiled.function
+
+        def run(*arrays: Any) -> Any:
+            nonlocal inside
+            began = time.perf_counter()
+            result = function(*arrays)
+            inside += time.perf_counter() - began
+            return result
+
+        object.__setattr__(compiled, "_function", run)
+        return compiled
+
+    monkeypatch.setattr(gd, "compile", timed)
+    spent: dict[int, float] = {}
+    within: dict[int, float] = {}
+    for epochs in (1, 41):
+        inside, began = 0.0, time.perf_counter()
+        with_graphdiff(epochs)
+        spent[epochs], within[epochs] = time.perf_counter() - began, inside
+    share = (within[41] - within[1]) / (spent[41] - spent[1])
+    print(f"\n  {share:.1%} of an epoch")
+    assert share >= 0.9
