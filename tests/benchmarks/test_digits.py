@@ -85,9 +85,7 @@ def compare(what: str, pairs: list[tuple[float, float]]) -> None:
     gain = without - with_it
     print(f"\n  {what}: without {without.mean():.3f} ± {without.std():.3f}")
     print(f"  {'with':>{len(what) + 6}} {with_it.mean():.3f} ± {with_it.std():.3f}")
-    print(
-        f"  gain {gain.mean():.3f} ± {gain.std():.3f}, in {np.sum(gain > 0)} of {len(gain)} seeds"
-    )
+    print(f"  gain {gain.mean():.3f} ± {gain.std():.3f}, in {np.sum(gain > 0)} of {len(gain)}")
     assert gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(len(gain))
 
 

@@ -244,6 +244,35 @@ def test_a_convolution_is_a_dense_layer_with_shared_weights():
     np.testing.assert_allclose(one["dJ/dkernel"], sums, rtol=1e-12)
 
 
+# -- bias and variance -----------------------------------------------------------------------------
+
+
+def test_the_penalty_buys_less_variance_for_more_bias():
+    """Ridge regression is linear in y: w = A y, so E w = A X w° and cov w = σ² A Aᵀ."""
+    rng = np.random.default_rng(3)
+    x, truth = rng.normal(size=(7, 3)), np.array([1.0, -2.0, 0.5])
+    found = {}
+    for alpha in (0.0, 0.5, 5.0):
+        g = gd.Graph("ridge")
+        inputs, y, w = g.input("x", ("t", 3)), g.input("y", ("t",)), g.parameter("w", (3,))
+        g.output("J", 0.5 * np.sum((inputs @ w - y) ** 2) + alpha / 2 * np.sum(w * w))
+
+        def trained(y, g=g):
+            start = {"w": np.zeros(3)}
+            return train.fit(
+                g, {"x": x, "y": y}, optimiser=train.lbfgs(tolerance=1e-13), epochs=200, start=start
+            ).parameters["w"]
+
+        A = np.column_stack([trained(row) for row in np.eye(7)])
+        shrunk = np.linalg.inv(x.T @ x + alpha * np.eye(3))
+        np.testing.assert_allclose(A @ A.T, shrunk @ x.T @ x @ shrunk, atol=1e-10)
+        np.testing.assert_allclose(trained(x @ truth) - truth, -alpha * shrunk @ truth, atol=1e-10)
+        found[alpha] = np.linalg.norm(alpha * shrunk @ truth), np.trace(A @ A.T)
+    (bias0, variance0), (bias1, variance1), (bias2, variance2) = found.values()
+    assert bias0 == 0.0 < bias1 < bias2
+    assert variance0 > variance1 > variance2
+
+
 # -- ensembles -----------------------------------------------------------------------------------
 
 
