@@ -144,6 +144,11 @@ class ArrayMethods:
     conjugate = conj
 
     @property
+    def imag(self) -> Tensor:
+        """np.imag: 0, since there are no complex values."""
+        return self._numpy(np.imag)
+
+    @property
     def real(self) -> Tensor:
         """np.real: the same, since there are no complex values."""
         return self._numpy(np.real)
@@ -185,6 +190,10 @@ class ArrayMethods:
     def partition(self, kth: Any, axis: int = -1) -> None:
         """Put the elements in order around the kth, as np.partition does."""
         self._assign(self._numpy(np.partition, kth, axis))
+
+    def put(self, indices: Any, values: Any) -> None:
+        """np.put: assign to elements by their number in the flattened array."""
+        self._numpy(np.put, indices, values)
 
     def fill(self, value: Any) -> None:
         """Let all elements be a number."""

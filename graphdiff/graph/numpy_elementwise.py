@@ -186,6 +186,9 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         np.real: same,
+        np.real_if_close: lambda a, tol=100: same(a),
+        np.imag: lambda val: np.zeros_like(val),
+        np.angle: lambda z, deg=False: np.where(z < 0, 180.0 if deg else np.pi, 0.0),
         np.isclose: isclose,
         np.allclose: allclose,
         np.nan_to_num: nan_to_num,

@@ -237,6 +237,17 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     arr[tuple(where)] = values
 
 
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    """np.put: assign to elements by their number in the flattened array."""
+    if hasattr(ind, "graph") or mode != "raise":
+        raise GraphError("np.put at numbers that are not known, or with mode=", hint="a[i] = v")
+    numbers = np.asarray(ind)
+    count = int(np.prod(np.shape(v)))
+    values = v if np.ndim(v) == 0 else np.take(v, np.arange(numbers.size) % max(count, 1))
+    places = np.unravel_index(numbers.ravel() % a.size, a.shape)
+    a[places] = values
+
+
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     """np.copyto."""
     if not hasattr(dst, "graph"):
@@ -259,6 +270,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.take: take,
         np.take_along_axis: take_along_axis,
         np.put_along_axis: put_along_axis,
+        np.put: put,
         np.copyto: copyto,
         np.fill_diagonal: fill_diagonal,
     }
