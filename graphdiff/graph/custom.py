@@ -126,7 +126,7 @@ def _cotangents(
                 yield _fitted(f, body, name, part, spec)
 
 
-def _fitted(f: Callable[..., Any], body: Body, name: str, part: Any, spec: Spec) -> Tensor:
+def _fitted(f: Callable[..., Any], body: Body, name: str, part: Any, spec: Spec) -> Any:
     """A cotangent as a tensor of the body, of the shape and dtype of its argument."""
     if not isinstance(part, Tensor):
         part = body.constant(part, dtype=spec.dtype)
