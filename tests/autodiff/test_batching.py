@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
-from graphdiff.autodiff import batched_bodies
+from graphdiff.autodiff import batching_control
 from graphdiff.autodiff.batching_rules import RULES
 from graphdiff.ops import OPS
 from tests.ops.rows import ROWS
@@ -48,7 +48,7 @@ def test_every_op_against_a_loop(row: Row, case: int) -> None:
 def test_every_op_has_a_rule() -> None:
     """None is applied to one example after the other."""
     needed = {op.name for op in OPS.values() if op.operands and not op.elementwise}
-    assert needed | {"broadcast_to"} == {*RULES, *batched_bodies.RULES}
+    assert needed | {"broadcast_to"} == {*RULES, *batching_control.RULES}
 
 
 @pytest.mark.parametrize("word", [*UNARY, *BINARY])
