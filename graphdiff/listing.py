@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.table import Table
 from rich.text import Text
 
+from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.ops import OPS
 from graphdiff.ops.conventions import op_formula
@@ -47,6 +48,10 @@ def ops() -> Table:
 
 def flow(op: Op) -> str:
     """The operands by which an op has a derivative."""
+    if op.name == "while_loop":
+        return "each, forward"
+    if op.bodies or op.name == "result":
+        return "each"
     if op.vjp is None:
         return "none"
     if not isinstance(op.vjp, tuple):
@@ -56,7 +61,7 @@ def flow(op: Op) -> str:
 
 
 def graph(g: Graph) -> Iterator[Text | Table]:
-    """What is in a graph: a line of counts, its arguments and results, its nodes."""
+    """What is in a graph: a line of counts, its arguments and results, its nodes, its bodies."""
     yield Text(f"{g!r}\n{g.report()}\n")
     nodes = g.dag.nodes
     outputs: dict[str, list[str]] = {}
@@ -74,6 +79,10 @@ def graph(g: Graph) -> Iterator[Text | Table]:
         for node in g.order()
     )
     yield _table(rows, "node", "op", "operands", "dtype and shape", "phase", "output")
+    for node in g.order():
+        for word, body in bodies_of(g.op(node), nodes[node]["params"]).items():
+            yield Text(f"\n{word} of {node}:")
+            yield from graph(body)
 
 
 def _table(rows: Iterable[tuple[str, ...]], *heads: str) -> Table:

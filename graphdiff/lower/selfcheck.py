@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.layout import quoted, wrap
 from graphdiff.lower.program import Program
@@ -94,6 +95,10 @@ def _has_domain(graph: Graph) -> bool:
         op, operands = nodes[node]["op"], graph.operands(node)
         if op in _DOMAINS and not positive.issuperset(operands[-1:]):
             return True
+        if nodes[node]["spec"].parts:
+            bodies = bodies_of(graph.op(node), nodes[node]["params"])
+            if any(map(_has_domain, bodies.values())):
+                return True
         if op in _POSITIVE or (op in _KEEP_POSITIVE and positive.issuperset(operands)):
             positive.add(node)
         if op == "constant" and np.all(nodes[node]["params"]["value"] > 0):
