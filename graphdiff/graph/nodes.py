@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from graphdiff.errors import GraphdiffError, ShapeError
+from graphdiff.errors import DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph.origin import assigned_name
 from graphdiff.graph.values import fits, frozen_array
 from graphdiff.ops.op import Op
@@ -60,6 +60,11 @@ def infer(
 ) -> tuple[dict[str, Any], Spec]:
     """The parameters and the spec of an op's result; errors name the operands and the place."""
     try:
+        if any(spec.parts for spec in specs) and op.name != "result":
+            raise DTypeError(
+                "the results of a loop or a branch are several values",
+                hint="take one: graph.apply('result', [node], {'index': 0})",
+            )
         params = op.complete(given, specs)
         return params, op.infer(*specs, **params) if params else _infer_plain(op, specs)
     except GraphdiffError as error:

@@ -320,7 +320,7 @@ def _check_extra(op: Op, key: object) -> None:
         )
 
 
-_ALL_PARAMS = frozenset(param for op in OPS.values() for param in op.params)
+_ALL_PARAMS = frozenset(param for op in OPS.values() if not op.bodies for param in op.params)
 
 
 def _read_source(

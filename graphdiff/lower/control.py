@@ -22,6 +22,7 @@ from graphdiff.lower.statements import (
     reads_first,
     renamed,
     replaced,
+    tidied,
 )
 from graphdiff.ops.notation import UNARY, Written, dimension_code, size_code
 from graphdiff.ops.spec import Spec
@@ -100,7 +101,7 @@ def _scan(writer: Writer, node: str) -> Block:
     for carry in carried:
         written.add(f"{carry.variable} = {carry.first}")
     used = used or bool(stores)
-    order = f"range({dimension_code(length).text})"
+    order = f"range({dimension_code(writer.own_shape((length,))[0]).text})"
     order = f"reversed({order})" if params["reverse"] else order
     written.add(f"for {counter if used else '_'} in {order}:")
     written.add(*head, depth=1)
@@ -217,7 +218,7 @@ def _steps(
             continue
         updates[i] = ""
         renaming = {name: carry.variable}
-        lines[place:] = [renamed(line, renaming) for line in lines[place:]]
+        lines[place:] = [tidied(renamed(line, renaming)) for line in lines[place:]]
         puts = [replaced(text, renaming) for text in puts]
         updates = [replaced(text, renaming) for text in updates]
     written.lines += [line.moved(1) for line in lines]

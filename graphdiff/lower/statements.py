@@ -89,3 +89,26 @@ def renamed(line: Line, names: Mapping[str, str]) -> Line:
         block=tuple(renamed(inner, names) for inner in text.block),
     )
     return line._replace(text=value)
+
+
+def tidied(line: Line) -> Line:
+    """A branch without assignments of a variable to itself."""
+    value = line.text
+    if isinstance(value, str) or not value.block:
+        return line
+    kept = [inner for inner in value.block if not _is_idle(inner)]
+    block: list[Line] = []
+    for i, inner in enumerate(kept):
+        after = kept[i + 1].depth if i + 1 < len(kept) else 0
+        if not isinstance(inner.text, str) or not inner.text.endswith(":") or after > inner.depth:
+            block.append(inner)
+        elif inner.text != "else:":
+            block += [inner, Line(inner.depth + 1, "pass")]
+    return line._replace(text=replace(value, block=tuple(block)))
+
+
+def _is_idle(line: Line) -> bool:
+    if not isinstance(line.text, str):
+        return False
+    target, equals, value = line.text.partition(" = ")
+    return bool(equals) and target == value

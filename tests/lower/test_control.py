@@ -187,6 +187,36 @@ def test_a_variable_is_no_part_of_a_string_and_no_keyword() -> None:
     np.testing.assert_allclose(found[1], second)
 
 
+def test_a_side_that_changes_nothing_is_left_out() -> None:
+    def f(x: Any, side: str) -> Any:
+        def step(c: Any, x: Any) -> Any:
+            sides = [lambda c: c + x, lambda c: c]
+            return gd.cond(x > 0, *(sides if side == "then" else sides[::-1]), c), None
+
+        return gd.scan(step, 0.0, x)[0]
+
+    x = np.array([1.0, -2.0, 3.0])
+    then = gd.jit(lambda x: f(x, "then"))
+    lines = "        if x_ > 0.0:\n            c = c + x_\n    return c"
+    assert lines in then.source(x)
+    assert then(x) == 4.0
+    other = gd.jit(lambda x: f(x, "otherwise"))
+    assert "            pass\n        else:\n            c = c + " in other.source(x)
+    assert other(x) == -2.0
+
+
+def test_lengths_are_formulas_in_the_names_of_the_program() -> None:
+    g = gd.Graph()
+    x = g.input("x", ("t",))
+    t = g.input("t")
+    _, ys = gd.scan(lambda c, pair: (c + pair[0] * t, c - pair[1]), 0.0, (x[1:], x[:-1]))
+    g.output("y", ys)
+    f = gd.compile(g)
+    assert "range(t_2 - 1)" in f.source or "range(t2 - 1)" in f.source
+    given = np.array([1.0, 2.0, 4.0])
+    np.testing.assert_allclose(f(x=given, t=3.0)["y"], [-1.0, 4.0])
+
+
 def test_the_counter_has_the_users_name() -> None:
     text = source_of(lambda x: gd.fori(0, 3, lambda step, c: c * step, x), 1.0)
     assert "for step in range(3):" in text
