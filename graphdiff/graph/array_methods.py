@@ -46,13 +46,27 @@ class ArrayMethods:
         """np.all."""
         return self._numpy(np.all, axis, keepdims=keepdims, where=where)
 
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def max(
+        self,
+        axis: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Tensor:
         """np.max."""
-        return self._numpy(np.max, axis, keepdims=keepdims)
+        return self._numpy(np.max, axis, keepdims=keepdims, initial=initial, where=where)
 
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def min(
+        self,
+        axis: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Tensor:
         """np.min."""
-        return self._numpy(np.min, axis, keepdims=keepdims)
+        return self._numpy(np.min, axis, keepdims=keepdims, initial=initial, where=where)
 
     def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """np.argmax."""

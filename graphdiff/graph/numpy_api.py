@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.errors import ShapeError
+from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph import memory
 from graphdiff.ops.shaping import permutation
 from graphdiff.ops.spec import dtype_of, normal_axis
@@ -38,9 +38,18 @@ def apply(op: str, tensor: Tensor, *others: Any, **params: Any) -> Tensor:
 # -- reductions ------------------------------------------------------------------------------------
 
 
-def _reduction(op: str) -> Callable[..., Tensor]:
-    def reduce(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        return apply(op, a, axis=axis, keepdims=keepdims)
+def _extreme(op: str, larger: Callable[..., Any]) -> Callable[..., Tensor]:
+    """np.max and np.min; ``where`` it is false the initial value stands for the element."""
+
+    def reduce(
+        a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Tensor:
+        if where is not True:
+            if initial is None:
+                raise GraphError(f"np.{op} with where=", hint="give initial= as well")
+            a = np.where(where, a, initial)
+        found = apply(op, a, axis=axis, keepdims=keepdims)
+        return found if initial is None else larger(found, initial)
 
     reduce.__name__ = op
     return reduce
@@ -224,10 +233,10 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType({np.positive: p
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
-        np.max: _reduction("max"),
-        np.amax: _reduction("max"),
-        np.min: _reduction("min"),
-        np.amin: _reduction("min"),
+        np.max: _extreme("max", np.maximum),
+        np.amax: _extreme("max", np.maximum),
+        np.min: _extreme("min", np.minimum),
+        np.amin: _extreme("min", np.minimum),
         np.transpose: transpose,
         np.matrix_transpose: matrix_transpose,
         np.swapaxes: swapaxes,

@@ -22,15 +22,22 @@ def _apply(op: str, a: Any, **params: Any) -> Any:
     return a.graph.apply(op, (a,), params)
 
 
-def _reduction(op: str, neutral: Any) -> Callable[..., Any]:
+def _reduction(
+    op: str, neutral: Any, combine: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
     """A reduction; where ``where`` is false it takes the neutral value instead."""
 
-    def reduce(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    def reduce(
+        a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Any:
         if where is not True:
-            if neutral is None:
-                raise GraphError(f"np.{op} with where=", hint="use np.where before it")
             a = np.where(where, a, neutral)
-        return _apply(op, a, axis=axis, keepdims=keepdims)
+        found = _apply(op, a, axis=axis, keepdims=keepdims)
+        if initial is None:
+            return found
+        if combine is None:
+            raise GraphError(f"np.{op} with initial=", hint="leave it out")
+        return combine(found, initial)
 
     reduce.__name__ = op
     return reduce
@@ -307,9 +314,9 @@ _NEWER: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
-        np.sum: _reduction("sum", 0),
+        np.sum: _reduction("sum", 0, np.add),
         np.mean: mean,
-        np.prod: _reduction("prod", 1),
+        np.prod: _reduction("prod", 1, np.multiply),
         np.any: _reduction("any", False),
         np.all: _reduction("all", True),
         np.var: var,

@@ -114,6 +114,10 @@ OTHERS: dict[str, Callable[[Any], Any]] = {
 METHODS: dict[str, Callable[[Any], Any]] = {
     "reductions": lambda x: x.std(0) + x.var(0, ddof=1) + x.prod(0) + x.sum(axis=0, where=MASK),
     "along": lambda x: x.cumsum(1) * x.cumprod(axis=1) + x.max(0) + x.argmax(0) * x.min(),
+    "initial": lambda x: (
+        x.max(0, initial=0.3) * np.min(x, axis=0, initial=0.1, where=MASK)
+        + np.sum(x, axis=0, initial=2.0) * np.prod(x, initial=3.0, where=MASK)
+    ),
     "shapes": lambda x: x.swapaxes(0, 1).flatten() * x.repeat(2, axis=0)[:4].ravel(),
     "diagonals": lambda x: x.diagonal(1) * x.trace() + x.T.squeeze().dot(x[:, 0])[:4],
     "elements": lambda x: x.clip(-0.5, 0.5) + x.round(1) + x.take([0, 1], axis=0)[[0, 1, 0, 1]],
