@@ -215,11 +215,15 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
                     f"out= of np.{name} into a NumPy array",
                     "write a = a + b, and begin with a tensor, such as np.zeros_like(x)",
                 )
+            mask = kwargs.pop("where", None)
             value = getattr(ufunc, method)(*args, **kwargs)
+            if mask is not None:
+                value = np.where(mask, value, target)
             memory.write(target, memory.fitted(value, target, f"np.{name}"))
             return target
         if kwargs:
-            _refuse(f"np.{name} with {', '.join(kwargs)}=", "use astype or np.where")
+            hint = "use astype, np.where, or where= together with out="
+            _refuse(f"np.{name} with {', '.join(kwargs)}=", hint)
         if ufunc in numpy_table.UFUNCS:
             return numpy_table.UFUNCS[ufunc](*args)
         if name in scipy_special.UFUNCS:

@@ -86,22 +86,30 @@ def stable_expm1(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
 
 
 def stable_norm(t: Tensor, x: Tensor) -> Tensor | None:
-    """``sqrt(sum(x²))`` is the norm of ``x``, whose slope is 0 where ``x`` is."""
-    if x.op != "sum":
+    """``sqrt(sum(x²))`` and ``sqrt(x @ x)`` are the norm of ``x``, whose slope is 0 where x is."""
+    if x.op == "sum":
+        base = _squared(x.operands[0])
+        return None if base is None else fits(OPS["norm"](base, **x.params), t)
+    if x.op == "matmul":
+        a, b = x.operands
+        return fits(OPS["norm"](a), t) if a.name == b.name and a.ndim == 1 else None
+    return None
+
+
+def stable_abs(t: Tensor, x: Tensor) -> Tensor | None:
+    """``sqrt(x²)`` is the absolute value of ``x``, whose slope at 0 is 0."""
+    base = _squared(x)
+    return None if base is None else fits(OPS["abs"](base), t)
+
+
+def _squared(t: Tensor) -> Tensor | None:
+    """``x`` of ``x²``, ``x * x`` or ``x ** 2``, for floats."""
+    if t.op not in ("square", "multiply", "power"):
         return None
-    (squares,) = x.operands
-    base, *other = squares.operands or (None,)
-    squared = squares.op == "square" or (
-        len(other) == 1
-        and base is not None
-        and (
-            (squares.op == "multiply" and other[0].name == base.name)
-            or (squares.op == "power" and is_number(other[0], 2))
-        )
-    )
-    if base is None or not squared or not base.spec.is_float:
-        return None
-    return fits(OPS["norm"](base, **x.params), t)
+    base, *other = t.operands
+    same = t.op == "multiply" and other[0].name == base.name
+    power = t.op == "power" and is_number(other[0], 2)
+    return base if base.spec.is_float and (t.op == "square" or same or power) else None
 
 
 def _one_plus(t: Tensor) -> Tensor | None:
@@ -134,7 +142,7 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
     "divide": (stable_sigmoid, stable_softmax),
     "subtract": (complement, stable_log_softmax, stable_expm1),
     "log": (stable_log,),
-    "sqrt": (stable_norm,),
+    "sqrt": (stable_norm, stable_abs),
 }
 
 # What a rule looks for among the ops of a node's operands.
@@ -144,7 +152,8 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
     complement: frozenset({"sigmoid"}),
     stable_log_softmax: frozenset({"logsumexp"}),
     stable_expm1: frozenset({"exp"}),
-    stable_norm: frozenset({"sum"}),
+    stable_norm: frozenset({"sum", "matmul"}),
+    stable_abs: frozenset({"square", "multiply", "power"}),
     stable_log: frozenset({"sigmoid", "softmax", "sum", "add", "subtract"}),
 }
 
