@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sympy
+import lazy_loader
 
-DEPTH = sympy.Symbol("d", integer=True, nonnegative=True)
+if TYPE_CHECKING:
+    import sympy
+else:
+    sympy = lazy_loader.load("sympy")
 
 _MOST_ORDER = 8
 _MOST_TERMS = 48  # that the recurrence is looked for in; it is checked against all
+
+
+@lru_cache(maxsize=1)
+def depth() -> Any:
+    """The symbol ``d`` of the formulas (made once sympy is loaded)."""
+    return sympy.Symbol("d", integer=True, nonnegative=True)
 
 
 def closed_form(terms: Sequence[int]) -> Any:
@@ -56,15 +66,16 @@ def growth(terms: Sequence[int]) -> Any:
     >>> growth([1, 3, 6, 12, 24, 48, 96])
     Piecewise((3*2**(d - 1), d >= 1), (1, True))
     """
+    d = depth()
     for start in range(3):
         found = closed_form(terms[start:])
         if found is not None and not start:
             return found
         if found is not None:
-            first = [(sympy.Integer(term), sympy.Eq(DEPTH, i)) for i, term in enumerate(terms)]
+            first = [(sympy.Integer(term), sympy.Eq(d, i)) for i, term in enumerate(terms)]
             rest = (
-                sympy.expand_power_base(found.subs(DEPTH, DEPTH - start)),
-                sympy.Ge(DEPTH, start),
+                sympy.expand_power_base(found.subs(d, d - start)),
+                sympy.Ge(d, start),
             )
             return sympy.Piecewise(rest, *first[: start - 1], (terms[start - 1], True))
     return None
@@ -99,16 +110,16 @@ def _at(values: Sequence[Fraction], i: int) -> Fraction:
 def _periodic(first: Sequence[int], factor: Fraction) -> Any:
     """Of terms that repeat after a while, each time multiplied by a factor."""
     period = len(first)
-    power = sympy.Rational(factor) ** sympy.floor(DEPTH / period)
+    power = sympy.Rational(factor) ** sympy.floor(depth() / period)
     if all(a == b for a, b in pairwise(first)):
         return first[0] * power
-    cases = [(value, sympy.Eq(sympy.Mod(DEPTH, period), i)) for i, value in enumerate(first)]
+    cases = [(value, sympy.Eq(sympy.Mod(depth(), period), i)) for i, value in enumerate(first)]
     return power * sympy.Piecewise(*cases[:-1], (first[-1], True))
 
 
 def _from_roots(first: Sequence[int], rule: Sequence[Fraction]) -> Any:
     """The sum of dʲ λᵈ with the given first values; None where a root is none of a quadratic."""
-    d, x, order = DEPTH, sympy.Symbol("x"), len(rule)
+    d, x, order = depth(), sympy.Symbol("x"), len(rule)
     if not order:
         return sympy.Integer(0)
     polynomial = x**order - sum(

@@ -14,17 +14,22 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import lazy_loader
 import networkx as nx
 import numpy as np
-import sympy
 
 from graphdiff.errors import PlanError
 from graphdiff.graph.dag import Graph
 from graphdiff.ops.spec import Dimension, formula
 from graphdiff.planning.cost import Scratch, inside, owners, work_of
 from graphdiff.planning.schedule import Plan
+
+if TYPE_CHECKING:
+    import sympy
+else:
+    sympy = lazy_loader.load("sympy")
 
 TYPICAL = 100
 """The length of a named dimension where one is needed to choose an order, and none is given."""
