@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from graphdiff import gradient
 from graphdiff.demo import networks
@@ -98,8 +99,6 @@ def train(
 
 def run(folder: Folder, advance: Callable[[], None], seed: int = 0) -> Digits:
     """Write the files, train with them, and count what they recognise."""
-    from threadpoolctl import threadpool_limits  # which scikit-learn needs too
-
     data = split(seed)
     G = gradient(networks.digits(), of="J")
     folder.picture("digits.svg", G, "the digits network beside its gradient")

@@ -66,6 +66,7 @@ class Run:
         self.trained = (*step.parameters, *step.state)
         self.outputs = {name: f"new {name}" for name in self.trained}
         self.transform, self.recorder = transform, recorder
+        self.dtypes = {name: tensor.dtype for name, tensor in step.graph.inputs.items()}
         self.order: tuple[int, Array] | None = None
         self.checked = 0  # the size of the minibatch that was checked last
         self._fingerprint: str | None = None
@@ -144,8 +145,8 @@ class Run:
 
     def scalar(self, name: str, value: float) -> Any:
         """A number as the step takes it."""
-        dtype = self.step.graph[name].dtype
-        return np.float64(value) if dtype == np.float64 else np.asarray(value, dtype)
+        number = np.float64(value)
+        return number if self.dtypes[name] is number.dtype else np.asarray(value, self.dtypes[name])
 
     def diverged(self, state: State, cost: float) -> gd.TrainingError:
         """The error for a cost that is no number."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -270,3 +272,49 @@ def test_lbfgs_at_the_minimum_has_one_epoch():
     for stop in (None, train.until(1.0)):
         found = train.fit(g, {}, optimiser=train.lbfgs(), epochs=10, stop=stop)
         assert (found.epochs, found.history["J"]) == (1, (0.0,))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_is_shown_on_a_terminal_only(monkeypatch, capfd):
+    quiet(line())
+    assert capfd.readouterr() == ("", "")
+    for shown in (True, False):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        quiet(line(), epochs=3, progress=shown)
+        assert ("line" in sys.stderr.getvalue()) == shown
+
+
+def test_the_masks_of_dropout_are_drawn_for_each_step():
+    rng = np.random.default_rng(0)
+    g = gd.Graph("dropout")
+    x, y = g.input("x", ("t", 3)), g.input("y", ("t",))
+    h = gd.nn.dropout(gd.nn.dense(x, 6, gd.nn.tanh, scope="hidden", rng=rng), scope="drop")
+    g.output("J", gd.nn.mse(gd.nn.dense(h, 1, scope="out", rng=rng)[:, 0], y))
+    masks = []
+
+    def mask(batch, rng):
+        masks.append(gd.nn.dropout_mask(rng, batch["drop/mask"].shape, 0.5))
+        return {**batch, "drop/mask": masks[-1]}
+
+    data = {**DATA, "drop/mask": np.ones((50, 6))}
+    found = train.fit(g, data, batch=10, epochs=20, transform=mask, validation=data)
+    assert len(masks) == 100
+    assert not np.array_equal(masks[0], masks[1])
+    assert found.history["validation J"][-1] < found.history["validation J"][0]
+
+
+def test_a_recurrent_network_is_trained():
+    rng = np.random.default_rng(0)
+    g = gd.Graph("recurrent")
+    x, y = g.input("x", ("t", 4, 2)), g.input("y", ("t",))
+    last = gd.nn.lstm(x, 5, scope="lstm", rng=rng)[:, -1]
+    g.output("J", gd.nn.mse(gd.nn.dense(last, 1, scope="out", rng=rng)[:, 0], y))
+    xs = rng.normal(size=(30, 4, 2))
+    found = train.fit(
+        g, {"x": xs, "y": xs.sum(axis=(1, 2))}, optimiser=train.adam(0.03), batch=15, epochs=60
+    )
+    assert found.history["J"][-1] < found.history["J"][0] / 4
