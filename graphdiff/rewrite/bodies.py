@@ -6,7 +6,8 @@ and not read is not handed in. A loop that another one does as well, beside more
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from itertools import permutations
 from typing import Any
 
 from graphdiff.graph.body import (
@@ -132,7 +133,7 @@ def _above(graph: Graph, nodes: Iterable[str]) -> set[str]:
 
 
 def absorb(draft: Draft) -> None:
-    """A loop that another one does as well gives its results to that one.
+    """A loop that another one does as well gives its results to that one; so does a branch.
 
     Forward mode adds to a loop the tangents of what it carries, in a new loop; where the values of
     the first are needed too, they are those of the second. Cost: quadratic in the number of loops
@@ -141,64 +142,73 @@ def absorb(draft: Draft) -> None:
     graph = draft.graph
     alike: dict[Any, list[str]] = {}
     for node in loops_of(graph):
-        params = graph.dag.nodes[node]["params"]
-        if graph.op(node).name == "scan":
-            key = (params["body"].name, params["length"], params["reverse"])
-            alike.setdefault(key, []).append(node)
+        op, params = graph.op(node), graph.dag.nodes[node]["params"]
+        names = tuple(body.name for body in bodies_of(op, params).values())
+        fixed = tuple(params.get(key) for key in ("length", "reverse", "index"))
+        alike.setdefault((op.name, names, fixed), []).append(node)
     for nodes in alike.values():
-        for small in nodes:
-            for large in nodes:
-                if small not in graph.dag or large not in graph.dag or small == large:
-                    continue
-                found = _contained(graph, small, large)
-                if found is not None:
-                    for index, users in results(graph, small).items():
-                        for user in users:
-                            _take_from(draft, user, large, found[index])
-                    draft.remove_dead([small])
-                    break
+        for small, large in permutations(nodes, 2):
+            if small not in graph.dag or large not in graph.dag:
+                continue
+            found = _contained(graph, small, large)
+            if found is not None:
+                for index, users in results(graph, small).items():
+                    for user in users:
+                        _take_from(draft, user, large, found[index])
+                draft.remove_dead([small])
 
 
-def _contained(graph: Graph, small: str, large: str) -> Mapping[int, int] | None:
-    """Where a loop's results are among those of another one; None if they are not all there."""
+def _contained(graph: Graph, small: str, large: str) -> dict[int, int] | None:
+    """Where the results of a node are among those of another one; None if not all of them are."""
+    op = graph.op(small)
     inner, outer = (graph.dag.nodes[node]["params"] for node in (small, large))
-    if len(graph.operands(small)) >= len(graph.operands(large)) or inner["index"]:
+    if len(graph.operands(small)) >= len(graph.operands(large)):
         return None
-    body, longer = inner["body"], outer["body"]
-    given = dict(zip(input_names(body), graph.operands(small), strict=True))
-    others = dict(zip(input_names(longer), graph.operands(large), strict=False))
-    if any(others.get(name) != operand for name, operand in given.items()):
+    if _handed(graph, small).items() - _handed(graph, large).items():
         return None
-    places = [_places(params) for params in (inner, outer)]
-    if any(places[0][name] != places[1].get(name) for name in given):
+    if large in users_of(graph.dag, [small]):
         return None
-    ends, carries, more = output_nodes(body), inner["carries"], outer["carries"]
-    targets = output_nodes(longer)
+    bodies, longer = bodies_of(op, inner), bodies_of(op, outer)
+    stepping = [key for key in bodies if key != "condition"]
     found: dict[int, int] = {}
-    begins = input_names(body)
-    for i, end in enumerate(ends):
-        if i < carries:
-            place = input_names(longer).index(begins[i])
-            if targets[place] != end:
-                return None
-            found[i] = place
-        else:
-            if end not in targets[more:]:
-                return None
-            found[i] = more + targets[more:].index(end)
+    for i in range(len(output_nodes(bodies[stepping[0]]))):
+        stacked = i >= inner.get("carries", 0)
+        start, stop = (outer.get("carries", 0), None) if stacked else (0, outer["carries"])
+        ends = list(zip(*(output_nodes(longer[key]) for key in stepping), strict=True))
+        end = tuple(output_nodes(bodies[key])[i] for key in stepping)
+        places = [k for k, other in enumerate(ends) if other == end]
+        if not stacked:
+            name = input_names(bodies["body"])[i]
+            places = [k for k in places if input_names(longer["body"])[k] == name]
+        places = [k for k in places if k in range(len(ends))[start:stop]]
+        if not places:
+            return None
+        found[i] = places[0]
+    return found if all(_same_part(bodies[key], longer[key]) for key in bodies) else None
+
+
+def _same_part(body: Graph, longer: Graph) -> bool:
+    """Whether a body is a part of another one, name by name."""
+    begins, ends = input_names(body), output_nodes(body)
+    if not longer.dag.nodes.keys() >= {*begins, *ends}:
+        return False
     same = cut_out(body, ends, begins), cut_out(longer, ends, begins, body.name)
-    if large in users_of(graph.dag, [small]) or fingerprint(same[0]) != fingerprint(same[1]):
-        return None
-    return found
+    return fingerprint(same[0]) == fingerprint(same[1])
 
 
-def _places(params: Mapping[str, Any]) -> dict[str, str]:
-    """Whether an input of a loop's body is carried, a slice, or the same in all steps."""
-    carries, slices = params["carries"], params["slices"]
-    return {
-        name: "carry" if i < carries else "slice" if i < carries + slices else "same"
-        for i, name in enumerate(input_names(params["body"]))
-    }
+def _handed(graph: Graph, node: str) -> dict[str, tuple[str, str]]:
+    """What each input of a body stands for: a carry, a slice, or what is the same in all steps."""
+    op, params = graph.op(node), graph.dag.nodes[node]["params"]
+    operands = graph.operands(node)
+    carries, slices = params.get("carries", 0), params.get("slices", 0)
+    handed = {}
+    if op.name == "cond":
+        handed["cond"], operands = (operands[0], "condition"), operands[1:]
+    names = input_names(next(iter(bodies_of(op, params).values())))
+    for i, (name, operand) in enumerate(zip(names, operands, strict=False)):
+        role = "carry" if i < carries else "slice" if i < carries + slices else "same"
+        handed[name] = operand, role
+    return handed
 
 
 def _take_from(draft: Draft, user: str, loop: str, index: int) -> None:

@@ -133,13 +133,22 @@ def test_what_nobody_reads_is_not_computed() -> None:
     assert "np.empty" not in text
 
 
-def test_forward_mode_is_one_loop() -> None:
-    def f(x: Any) -> Any:
-        return gd.scan(lambda c, x: (np.sin(c * x), None), 1.0, x)[0]
+def forward_mode(f: Any, x: Any) -> str:
+    return gd.jit(lambda x, v: gd.jvp(f, (x,), (v,))).source(x, np.ones_like(x))
 
-    text = gd.jit(lambda x, v: gd.jvp(f, (x,), (v,))).source(np.ones(3), np.ones(3))
+
+def test_forward_mode_is_one_loop() -> None:
+    text = forward_mode(
+        lambda x: gd.scan(lambda c, x: (np.sin(c * x), None), 1.0, x)[0], np.ones(3)
+    )
     assert text.count("for ") == text.count("for i in range(3):") == 1
     assert "np.empty" not in text
+    text = forward_mode(lambda x: gd.fori(0, 4, lambda i, c: np.sin(c) + i, x), np.ones(3))
+    assert text.count("for ") == text.count("for i in range(4):") == 1
+    root = lambda a: gd.while_loop(lambda x: x * x > a, lambda x: (x + a / x) / 2, a)  # noqa: E731
+    assert forward_mode(root, 4.0).count("while ") == 1
+    text = forward_mode(lambda x: gd.cond(x > 0, np.sin, np.cos, x), 1.0)
+    assert text.count("if ") == 1
 
 
 def test_equal_loops_become_one_and_others_do_not() -> None:
