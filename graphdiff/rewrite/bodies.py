@@ -176,11 +176,10 @@ def _contained(graph: Graph, small: str, large: str) -> dict[int, int] | None:
         start, stop = (outer.get("carries", 0), None) if stacked else (0, outer["carries"])
         ends = list(zip(*(output_nodes(longer[key]) for key in stepping), strict=True))
         end = tuple(output_nodes(bodies[key])[i] for key in stepping)
-        places = [k for k, other in enumerate(ends) if other == end]
+        places = [k for k in range(len(ends))[start:stop] if ends[k] == end]
         if not stacked:
             name = input_names(bodies["body"])[i]
             places = [k for k in places if input_names(longer["body"])[k] == name]
-        places = [k for k in places if k in range(len(ends))[start:stop]]
         if not places:
             return None
         found[i] = places[0]
