@@ -251,3 +251,23 @@ def test_edge(name: str) -> None:
     assert np.shape(found) == np.shape(exact)
     assert np.asarray(found).dtype == np.asarray(x).dtype
     np.testing.assert_allclose(found, exact, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", EDGES)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_edge_in_forward_mode_and_for_many(name: str) -> None:
+    f, x, exact = EDGES[name]
+    x = np.asarray(x)
+    found = gd.jacobian(f, mode="forward")(x)
+    np.testing.assert_allclose(found, exact, rtol=1e-10, atol=1e-12)
+    many = gd.vmap(gd.grad(f))(np.stack([x, x]))
+    np.testing.assert_allclose(many, np.stack([exact, exact]), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", EDGES)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_both_modes_agree_on_second_derivatives(name: str) -> None:
+    f, x, _ = EDGES[name]
+    x = np.asarray(x)
+    forward, reverse = gd.hessian(f)(x), gd.jacobian(gd.grad(f), mode="reverse")(x)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-9, atol=1e-12)

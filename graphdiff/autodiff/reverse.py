@@ -287,17 +287,30 @@ class Sweep:
     def accumulate(self, node: str) -> Cotangent:
         """The sum of a node's contributions, which then knows what it is the cotangent of."""
         parts = self.contributions.pop(node)
-        if len(parts) == 1:
-            (total,) = parts
-        else:
-            settled = [part.settled() for part in parts]
-            value = settled[0].value
-            for part in settled[1:]:
-                value = value + part.value
-            total = Cotangent(value, branched=any(part.branched for part in settled))
+        total = parts[0] if len(parts) == 1 else self.total(parts)
         if total.mask is None:
             self.attribute(total.value, node)
         return total
+
+    def total(self, parts: Sequence[Cotangent]) -> Cotangent:
+        """The sum of several contributions.
+
+        It is masked where all of them are. A mask that is applied once more changes nothing, but
+        keeps out what an infinite slope further on would make of the zeros.
+        """
+        masks = {part.mask.name: part.mask for part in parts if part.mask is not None}
+        masked = all(part.mask is not None for part in parts)
+        if len(masks) > 1 or not masked:
+            parts = [part.settled() for part in parts]
+        value = parts[0].value
+        for part in parts[1:]:
+            value = value + part.value
+        mask: Any = None
+        if masked and (self.linear or len(masks) == 1):
+            mask, *others = masks.values()
+            for other in others:
+                mask = np.logical_or(mask, other)
+        return Cotangent(value, mask, branched=any(part.branched for part in parts))
 
     def attribute(self, value: Tensor, node: str) -> None:
         """Note what a value is the cotangent of."""
