@@ -15,7 +15,7 @@ from graphdiff.errors import DTypeError, GraphError, ShapeError, calling_line, h
 from graphdiff.graph.body import Body, result_of
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
-from graphdiff.graph.origin import assigned_part
+from graphdiff.graph.origin import assigned_part, ends_a_line
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import spec_of
 from graphdiff.graph.values import is_weak
@@ -154,3 +154,18 @@ def share_taken(one: Body, other: Body) -> None:
         one._taken(tensor)
     other.taken = {other._taken(tensor): tensor for tensor in one.taken.values()}
     one.is_open = other.is_open = False
+
+
+def called_after(body: Body, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+    """The inputs of a body, parts of a nested carry called as the body calls their successors.
+
+    In ``h, c = carry`` Python does not tell the names, but in ``h = np.tanh(…)`` they are known.
+    """
+    names = list(inputs)
+    for i, (before, after) in enumerate(zip(inputs, outputs, strict=False)):
+        if "." in before and before != after and ends_a_line(body.dag, after):
+            local = body.dag.nodes[after]["local"]
+            if local not in body:
+                body._rename(before, local)
+                names[i] = local
+    return names

@@ -17,6 +17,7 @@ from graphdiff.graph.carries import (
     MOST_TRIES,
     as_array,
     as_operand,
+    called_after,
     check_carry,
     check_nesting,
     constant,
@@ -209,7 +210,7 @@ def _repeated(
         leaves = better
     inner.is_open = False
     check_carry(inner, inputs, outputs, names)
-    return leaves, inner, list(map(str, inputs)), outputs
+    return leaves, inner, called_after(inner, list(map(str, inputs)), outputs), outputs
 
 
 def _bound(value: Any) -> int | str:

@@ -13,6 +13,7 @@ from graphdiff.graph.carries import (
     MOST_TRIES,
     as_array,
     as_operand,
+    called_after,
     check_carry,
     check_nesting,
     constant,
@@ -50,6 +51,8 @@ class Steps:
         self.init = settled(
             [as_operand(leaf, n) for leaf, n in zip(leaves, self.names, strict=True)], self.xs
         )
+        self.inputs: list[str] = []
+        self.outputs: list[str] = []
         for _ in range(MOST_TRIES):
             self.trace()
             better = widened(self.init, self.body, self.inputs, self.outputs)
@@ -57,6 +60,7 @@ class Steps:
                 break
             self.init = better
         check_carry(self.body, self.inputs, self.outputs, self.names)
+        self.inputs = called_after(self.body, self.inputs, self.outputs[: len(self.init)])
 
     def trace(self) -> None:
         """The graph of one step, for the present dtypes of the carry."""
@@ -84,7 +88,7 @@ class Steps:
         check_nesting(value, self.structure, name, "init")
         carried = flatten(value)[0]
         ys, self.y_structure = flatten(y)
-        self.inputs: list[str] = inputs  # type: ignore[assignment]  # all leaves have specs
+        self.inputs = list(map(str, inputs))
         self.outputs = [
             *(output(self.body, v, s.dtype) for v, s in zip(carried, specs, strict=True)),
             *(output(self.body, value, None) for value in ys),

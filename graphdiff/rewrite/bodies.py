@@ -38,6 +38,7 @@ def narrow(draft: Draft) -> None:
 
 
 def _narrow_scan(graph: Graph, node: str) -> None:
+    _hand_in_once(graph, node)
     params = graph.dag.nodes[node]["params"]
     body, carries, slices = params["body"], params["carries"], params["slices"]
     inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
@@ -56,6 +57,46 @@ def _narrow_scan(graph: Graph, node: str) -> None:
     }
     given = [operands[i] for i in kept if i < count]
     remake(graph, node, given, changed, {old: new for new, old in enumerate(ends)})
+
+
+def _hand_in_once(graph: Graph, node: str) -> None:
+    """Slices that are all the same, of an array that was broadcast, become one value for all."""
+    params = graph.dag.nodes[node]["params"]
+    carries, slices = params["carries"], params["slices"]
+    inputs, operands = input_names(params["body"]), graph.operands(node)
+    same = [i for i in range(carries, carries + slices) if _repeats(graph, operands[i])]
+    if not same:
+        return
+    draft = Draft(params["body"])
+    body, last = draft.graph, carries + slices
+    once: list[str] = []
+    for i in same:
+        (source,) = graph.operands(operands[i])
+        one = body._insert("input", {}, graph.spec(source), (), body._fresh("input"))
+        operands[i], shape = source, body.spec(inputs[i]).shape
+        once.append(one)
+        with body.marking(phase=body.dag.nodes[inputs[i]]["phase"]):
+            value = body.apply("broadcast_to", (body[one],), {"shape": shape})
+        draft.replace(inputs[i], value.name)
+    order = [i for i in range(len(operands)) if i not in same]
+    order[last - len(same) : last - len(same)] = same
+    names = dict(zip(same, once, strict=True))
+    begins = [names.get(i, inputs[i]) for i in order] + inputs[len(operands) :]
+    changed = {
+        **params,
+        "body": cut_out(body, output_nodes(body), begins),
+        "slices": slices - len(same),
+    }
+    every = {i: i for i in range(len(output_nodes(body)))}
+    remake(graph, node, [operands[i] for i in order], changed, every)
+
+
+def _repeats(graph: Graph, node: str) -> bool:
+    """Whether all slices of an array are the same, since it was broadcast along its first axis."""
+    if graph.dag.nodes[node]["op"] != "broadcast_to":
+        return False
+    (source,) = graph.operands(node)
+    return graph.spec(source).ndim < graph.spec(node).ndim
 
 
 def _narrow_while(graph: Graph, node: str) -> None:

@@ -226,6 +226,35 @@ def test_lengths_are_formulas_in_the_names_of_the_program() -> None:
     np.testing.assert_allclose(f(x=given, t=3.0)["y"], [-1.0, 4.0])
 
 
+def test_parts_of_a_carry_are_called_as_their_successors() -> None:
+    def f(x: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            speed, angle = carry
+            speed = speed - 0.1 * np.sin(angle) + x
+            angle = angle + speed
+            return (speed, angle), None
+
+        return gd.scan(step, (0.0, 1.0), x)[0][1]
+
+    text = source_of(f, np.ones(4))
+    assert "speed = speed - 0.1 * np.sin(angle) + x[i]" in text
+    assert "angle = angle + speed" in text
+
+
+def test_slices_that_are_all_the_same_are_one_value() -> None:
+    def f(w: Any, x: Any) -> Any:
+        return np.mean(gd.scan(lambda h, x: (np.sin(h @ w + x), h), np.zeros(2), x)[1])
+
+    w, x = np.ones((2, 2)), np.linspace(0, 1, 6).reshape(3, 2)
+    slope = gd.grad(f)
+    text = slope.source(w, x)
+    assert "np.ones" not in text
+    assert "np.full" not in text
+    step = 1e-6 * np.array([[1.0, 0.0], [0.5, -1.0]])
+    change = gd.jit(f)(w + step, x) - gd.jit(f)(w - step, x)
+    np.testing.assert_allclose(np.sum(slope(w, x) * step), change / 2, rtol=1e-6)
+
+
 def test_the_counter_has_the_users_name() -> None:
     text = source_of(lambda x: gd.fori(0, 3, lambda step, c: c * step, x), 1.0)
     assert "for step in range(3):" in text
