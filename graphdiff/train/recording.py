@@ -103,7 +103,9 @@ class Recorder:
         snapshot = Snapshot(epoch, parameters, history, self.watched, best_epoch)
         for callback in self.callbacks:
             callback(snapshot)
-        stopped = str(self.stop) if self.stop is not None and self.stop(snapshot) else ""
+        stopped = ""
+        if self.stop is not None and self.stop(snapshot):
+            stopped = getattr(self.stop, "__name__", str(self.stop))
         return Record(epoch, history, best_epoch, best, stopped)
 
 

@@ -166,6 +166,14 @@ def test_until_a_cost_is_low_enough():
     assert found.history["J"][-1] < 0.9 <= found.history["J"][-2]
 
 
+def test_a_rule_of_ones_own_is_a_function_of_what_callbacks_see():
+    def enough(now):
+        return now.epoch == 3
+
+    found = quiet(line(), epochs=500, stop=enough)
+    assert (found.epochs, found.stopped) == (3, "enough")
+
+
 def test_what_is_shown_to_a_callback_cannot_be_changed_by_it():
     def meddle(now):
         now.parameters["w"][:] = 0
