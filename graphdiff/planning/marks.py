@@ -152,8 +152,9 @@ def marked(
             )
     backward = [dag.nodes[node].get("phase") == "gradient" for node in own.names]
     kept = frozenset(i for i, policy in enumerate(policies) if policy == "keep")
+    held = set(own.outputs)
     again = [
-        policy == "recompute" and not behind and i not in own.outputs
+        policy == "recompute" and not behind and i not in held
         for i, (policy, behind) in enumerate(zip(policies, backward, strict=True))
     ]
     if not kept and not any(again):
