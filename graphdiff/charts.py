@@ -80,15 +80,16 @@ class Chart:
                 "charts are drawn with matplotlib, which is not installed",
                 hint='python -m pip install "graphdiff[plot]"',
             ) from error
-        self._style = matplotlib.rc_context(_STYLE)
-        self._style.__enter__()
-        self.figure = Figure(figsize=size, layout="constrained")
-        rows = self.figure.subplots(
-            len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
-        )
+        with matplotlib.rc_context(_STYLE):
+            self.figure = Figure(figsize=size, layout="constrained")
+            rows = self.figure.subplots(
+                len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
+            )
         self.axes: list[Any] = list(rows[:, 0])
+        self._style = matplotlib.rc_context(_STYLE)
 
     def __enter__(self) -> Chart:
+        self._style.__enter__()
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
