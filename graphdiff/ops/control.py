@@ -7,7 +7,7 @@ node of the op ``result`` takes one of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
@@ -54,7 +54,19 @@ def _infer_scan(
 
 
 def _normal_scan(*specs: Spec, **params: Any) -> dict[str, Any]:
-    return {**params, "length": dimension(params["length"])}
+    return {**_with_graphs("body")(*specs, **params), "length": dimension(params["length"])}
+
+
+def _with_graphs(*names: str) -> Callable[..., dict[str, Any]]:
+    """Checks that parameters are graphs."""
+
+    def normal(*specs: Spec, **params: Any) -> dict[str, Any]:
+        for name in names:
+            if not hasattr(params[name], "outputs_by_name"):
+                raise GraphError(f"the parameter {name!r} is no graph", got=repr(params[name]))
+        return params
+
+    return normal
 
 
 def _infer_while(*specs: Spec, condition: Any, body: Any, carries: int) -> Spec:
@@ -130,6 +142,7 @@ while_loop = Op(
     _infer_while,
     ("*operands",),
     params={"condition": REQUIRED, "body": REQUIRED, "carries": REQUIRED},
+    normal=_with_graphs("condition", "body"),
     formula=_called("condition", "body"),
     bodies=("condition", "body"),
 )
@@ -140,6 +153,7 @@ cond = Op(
     _infer_cond,
     ("condition", "*operands"),
     params={"then": REQUIRED, "otherwise": REQUIRED},
+    normal=_with_graphs("then", "otherwise"),
     formula=_called("then", "otherwise"),
     bodies=("then", "otherwise"),
 )

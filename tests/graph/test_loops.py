@@ -87,6 +87,24 @@ def test_the_network_is_still_networkx() -> None:
     assert gd.compile(g.copy()).source == source
 
 
+def test_what_is_no_loop_is_refused() -> None:
+    g = network()
+    (loop,) = [node for node, op in g.dag.nodes(data="op") if op == "scan"]
+    operands = [g[name] for name in g.operands(loop)]
+    for changed, message in (
+        ({"body": 3}, "no graph"),
+        ({"carries": 2}, "not one slice a step"),
+        ({"length": 7}, "not one slice a step"),
+        ({"slices": 0}, "do not fit the body"),
+    ):
+        with pytest.raises(gd.GraphdiffError, match=message):
+            g.apply("scan", operands, {**g.dag.nodes[loop]["params"], **changed})
+    with pytest.raises(gd.GraphdiffError, match="no result 2"):
+        g.apply("result", [g[loop]], {"index": 2})
+    with pytest.raises(gd.DTypeError):
+        g[loop] + 1.0
+
+
 def test_files(tmp_path: Path) -> None:
     G = gd.gradient(network(), of="J")
     G.save(tmp_path / "net.json")
