@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -447,3 +450,20 @@ def test_a_layer_that_would_declare_parameters_within_a_function_is_refused() ->
         f(np.ones((3, 2)))
     assert "test_functional.py" in str(caught.value)
     assert "hidden/W" in str(caught.value)
+
+
+def test_threads_may_be_the_first_to_differentiate() -> None:
+    """In a fresh process, where sympy has not been imported yet."""
+    code = """
+import threading, numpy as np, graphdiff as gd
+found = {}
+def work(k):
+    found[k] = float(gd.grad(lambda x: np.sum(np.tanh(k * x)))(np.ones(2))[0])
+threads = [threading.Thread(target=work, args=(k,)) for k in range(1, 9)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print([found[k] for k in range(1, 9)])
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slopes = [k * (1 - np.tanh(k) ** 2) for k in range(1, 9)]
+    np.testing.assert_allclose(ast.literal_eval(run.stdout), slopes, rtol=1e-9)

@@ -8,12 +8,12 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
+from graphdiff.ops.lazily import Lazily
 
 if TYPE_CHECKING:
     import sympy
 else:
-    sympy = lazy_loader.load("sympy")
+    sympy = Lazily("sympy")
 
 _MOST_ORDER = 8
 _MOST_TERMS = 48  # that the recurrence is looked for in; it is checked against all

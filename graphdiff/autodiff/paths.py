@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import lazy_loader
 import networkx as nx
 import numpy as np
 
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.lazily import Lazily
 from graphdiff.ops.notation import ADD, ATOM, MULTIPLY, POWER, Site, Written, superscript
 from graphdiff.ops.op import Op
 
 if TYPE_CHECKING:
     import sympy
 else:
-    sympy = lazy_loader.load("sympy")
+    sympy = Lazily("sympy")
 
 MOST_SYMBOLS = 20_000  # in an expression, beyond which nobody reads it
 _SHORT = 40  # characters of an unnamed value that is written out among stored ones

@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial, reduce
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
 import numpy as np
 
+from graphdiff.ops.lazily import Lazily
 from graphdiff.ops.op import Op
 
 if TYPE_CHECKING:
     import sympy
 else:
-    sympy = lazy_loader.load("sympy")
+    sympy = Lazily("sympy")
 
 Expression = Callable[..., Any]
 

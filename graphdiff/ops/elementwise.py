@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
 import numpy as np
 
 from graphdiff.errors import DTypeError
 from graphdiff.ops import kernels
 from graphdiff.ops.derive import Expression, derivative_rule
+from graphdiff.ops.lazily import Lazily
 from graphdiff.ops.notation import (
     ADD,
     AND,
@@ -36,7 +36,7 @@ from graphdiff.ops.spec import DTYPES, Spec, broadcast, dtype_of, promote
 if TYPE_CHECKING:
     import sympy
 else:
-    sympy = lazy_loader.load("sympy")
+    sympy = Lazily("sympy")
 
 
 @lru_cache(maxsize=1024)

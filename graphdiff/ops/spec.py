@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-import lazy_loader
 import numpy as np
 
 from graphdiff.errors import DTypeError, ShapeError
+from graphdiff.ops.lazily import Lazily
 
 if TYPE_CHECKING:
     import sympy
 else:
-    sympy = lazy_loader.load("sympy")
+    sympy = Lazily("sympy")
 
 DTYPES = ("float64", "float32", "int64", "bool")
 _NATIVE = frozenset(map(np.dtype, DTYPES))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
 import numpy as np
 
 from graphdiff.ops import kernels
 from graphdiff.ops.elementwise import elementwise, inferred, sigmoid
+from graphdiff.ops.lazily import Lazily
 from graphdiff.ops.notation import Written, call, subscript
 from graphdiff.ops.op import REQUIRED, Op
 
 if TYPE_CHECKING:
     import sympy
 else:
-    sympy = lazy_loader.load("sympy")
+    sympy = Lazily("sympy")
 
 _LOG_2 = float(np.log(2.0))
 

@@ -16,12 +16,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import lazy_loader
 import networkx as nx
 import numpy as np
 
 from graphdiff.errors import PlanError
 from graphdiff.graph.dag import Graph
+from graphdiff.ops.lazily import Lazily
 from graphdiff.ops.spec import Dimension, formula
 from graphdiff.planning.cost import Scratch, inside, owners, work_of
 from graphdiff.planning.schedule import Plan
@@ -29,7 +29,7 @@ from graphdiff.planning.schedule import Plan
 if TYPE_CHECKING:
     import sympy
 else:
-    sympy = lazy_loader.load("sympy")
+    sympy = Lazily("sympy")
 
 TYPICAL = 100
 """The length of a named dimension where one is needed to choose an order, and none is given."""
