@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -177,7 +177,7 @@ class Piece:
     whole: bool = False
     given: bool = False
     inner: Sequence[str] = ()
-    reads: Mapping[str, None] = field(default_factory=dict)
+    reads: Sequence[str] = ()
     block: Block | None = None
     borrowed: bool = False
 
@@ -421,17 +421,17 @@ class Writer:
 
     def _value(self, piece: Piece) -> Value:
         assert piece.code is not None  # it has a line
-        nodes = list(piece.inner)
+        nodes = tuple(piece.inner)
         if piece.block is not None:
             own = chain(*results(self.graph, piece.node).values())
-            nodes += [node for node in own if self.pieces[node].code is None]
+            nodes += tuple(node for node in own if self.pieces[node].code is None)
         return Value(
             piece.node,
             piece.text.text,
             piece.code,
             piece.spec,
             piece.facts["phase"],
-            tuple(nodes),
+            nodes,
             tuple(piece.reads),
             () if piece.block is None else tuple(piece.block.lines),
         )
@@ -456,16 +456,22 @@ def _result(piece: Piece) -> Written:
 def _folded(piece: Piece) -> bool:
     """Note what a piece is made of; whether it has a line."""
     inner: list[str] = []
-    reads: dict[str, None] = {}
+    reads: list[str] = []
     for operand in piece.operands:
         if operand.given or operand.code is not None:
-            reads[operand.node] = None
+            reads.append(operand.node)
         else:
             inner += operand.inner
-            reads |= operand.reads
-    own = [] if piece.op.name == "result" and piece.code is None else [piece.node]
-    piece.inner, piece.reads = [*dict.fromkeys(inner), *own], reads
+            reads += operand.reads
+    if piece.op.name != "result" or piece.code is not None:
+        inner.append(piece.node)
+    piece.inner, piece.reads = _distinct(inner), _distinct(reads)
     return piece.code is not None
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """The names in order, each once."""
+    return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
 
 
 def forward_first(graph: Graph) -> list[str]:
@@ -486,6 +492,8 @@ def forward_first(graph: Graph) -> list[str]:
 
 def _holders(values: Mapping[str, Value]) -> dict[str, str]:
     """For each node the value that it is folded into, itself for a value."""
-    return {inner: node for node, value in values.items() for inner in value.nodes} | {
-        node: node for node in values
-    }
+    holder: dict[str, str] = {}
+    for node, value in values.items():
+        holder.update(dict.fromkeys(value.nodes, node))
+    holder.update(zip(values, values, strict=True))
+    return holder

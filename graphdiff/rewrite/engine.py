@@ -112,10 +112,23 @@ class Draft:
 class InPlace:
     """A pass that is made of edits to a draft; calling it leaves its argument alone.
 
-    Several in a row are run on one copy; see `rewritten`.
+    Several in a row are run on one copy; see `rewritten`. Where ``tables`` are given and none of
+    their rules may fit, there is nothing to edit.
     """
 
     edit: Callable[[Draft], None]
+    tables: tuple[Rules, ...] = ()
+
+    def changes(self, graph: Graph) -> bool:
+        """Whether the pass may find something to do."""
+        if not self.tables or loops_of(graph):
+            return True
+        nodes = graph.dag._node
+        kinds = {
+            (nodes[node]["op"], *[nodes[source]["op"] for source in graph.operands(node)])
+            for node in nodes
+        }
+        return any(table(op, tuple(rest)) for op, *rest in kinds for table in self.tables)
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph that comes out of the edits."""
@@ -136,6 +149,11 @@ def in_place(edit: Callable[[Draft], None]) -> InPlace:
     return InPlace(edit)
 
 
+def sweeping(*tables: Rules) -> Callable[[Callable[[Draft], None]], InPlace]:
+    """Make a pass of a function that does nothing but sweep with these tables."""
+    return lambda edit: InPlace(edit, tables)
+
+
 def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
     """The graph after the passes, one after the other. It is not changed itself.
 
@@ -144,6 +162,8 @@ def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
     draft: Draft | None = None
     for one in passes:
         if isinstance(one, InPlace):
+            if not one.changes(graph):
+                continue
             draft = draft or Draft(graph)
             _within(draft.graph, one)
             one.edit(draft)
@@ -188,7 +208,7 @@ def sweep(draft: Draft, *tables: Rules) -> None:
     dag = draft.dag
     fired = Counter(dag.graph.get("rewrites", {}))
     queue = deque(draft.graph.order())
-    waiting = set(queue)
+    waiting: set[str] = set()  # again, after a change
     while queue:
         node = queue.popleft()
         waiting.discard(node)

@@ -32,9 +32,13 @@ def share(draft: Draft) -> None:
         operands = result.operands(node)
         if attributes["op"] in _COMMUTATIVE:
             operands.sort()
-        params = tuple((key, _key(value)) for key, value in attributes["params"].items())
-        again = attributes.get("policy") == "recompute"
-        key = (attributes["op"], tuple(operands), params, attributes["spec"], again)
+        key: tuple[Any, ...] = (attributes["op"], *operands)
+        if not operands:  # of the others the spec follows from these
+            key += (attributes["spec"],)
+        if attributes["params"]:
+            key += tuple((name, _key(value)) for name, value in attributes["params"].items())
+        if attributes.get("policy") == "recompute":
+            key += ("recompute", None)
         found = first.setdefault(key, node)
         if found != node:
             first[key] = draft.replace(node, found)

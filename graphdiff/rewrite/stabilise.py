@@ -14,14 +14,8 @@ from functools import lru_cache
 
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops import OPS
-from graphdiff.rewrite.engine import Draft, Rule, in_place, sweep
+from graphdiff.rewrite.engine import Draft, Rule, sweep, sweeping
 from graphdiff.rewrite.matching import fits, is_number
-
-
-@in_place
-def stabilise(draft: Draft) -> None:
-    """Every rule of this module is applied, in one sweep."""
-    sweep(draft, stable_rules)
 
 
 def stable_sigmoid(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
@@ -163,3 +157,9 @@ def stable_rules(name: str, operands: tuple[str, ...]) -> tuple[Rule, ...]:
     """The rules that may fit a node of this op whose operands are of these ops."""
     found = set(operands)
     return tuple(rule for rule in _BY_OP.get(name, ()) if not found.isdisjoint(_LOOKS_FOR[rule]))
+
+
+@sweeping(stable_rules)
+def stabilise(draft: Draft) -> None:
+    """Every rule of this module is applied, in one sweep."""
+    sweep(draft, stable_rules)
