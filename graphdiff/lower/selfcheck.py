@@ -91,6 +91,8 @@ def _has_domain(graph: Graph) -> bool:
     """Whether some op may meet a value for which it is not defined or has no finite slope."""
     positive: set[str] = set()
     nodes = graph.dag._node
+    if not any(facts["op"] in _DOMAINS or facts["spec"].parts for facts in nodes.values()):
+        return False
     for node in graph.order():
         op, operands = nodes[node]["op"], graph.operands(node)
         if op in _DOMAINS and not positive.issuperset(operands[-1:]):

@@ -43,6 +43,11 @@ class Draft:
                 if mentioned is not None and mentioned != node:
                     self.mentions.setdefault(mentioned, []).append(node)
         self.kept = Counter(self.graph.outputs_by_name.values())
+        self.in_order = True  # a copy is; nodes that come later or take another name stand last
+
+    def order(self) -> list[str]:
+        """The nodes in topological order."""
+        return list(self.dag) if self.in_order else self.graph.order()
 
     def replace(self, node: str, replacement: str) -> str:
         """Put one node in another's place; returns the name that it then has.
@@ -70,6 +75,7 @@ class Draft:
         self._mention_instead(node, replacement)
         if old["named"] and not new["named"] and node not in dag:
             self.graph._rename(replacement, node)
+            self.in_order = False
             self.kept[node] = self.kept.pop(replacement, 0)
             self._mention_instead(replacement, node)
             return node
@@ -120,8 +126,8 @@ class InPlace:
     tables: tuple[Rules, ...] = ()
 
     def changes(self, graph: Graph) -> bool:
-        """Whether the pass may find something to do."""
-        if not self.tables or loops_of(graph):
+        """Whether the pass may find something to do outside of loops and branches."""
+        if not self.tables:
             return True
         nodes = graph.dag._node
         kinds = {
@@ -160,17 +166,21 @@ def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
     Each pass is applied to the graphs inside it first.
     """
     draft: Draft | None = None
+    loops = bool(loops_of(graph))
     for one in passes:
         if isinstance(one, InPlace):
-            if not one.changes(graph):
+            if not (loops or one.changes(graph)):
                 continue
             draft = draft or Draft(graph)
-            _within(draft.graph, one)
+            if loops:
+                _within(draft.graph, one)
             one.edit(draft)
             graph = draft.graph
         else:
-            draft, graph = None, graph.copy()
-            _within(graph, one)
+            draft = None
+            if loops:
+                graph = graph.copy()
+                _within(graph, one)
             graph = one(graph)
     return graph
 
@@ -207,7 +217,7 @@ def sweep(draft: Draft, *tables: Rules) -> None:
     """
     dag = draft.dag
     fired = Counter(dag.graph.get("rewrites", {}))
-    queue = deque(draft.graph.order())
+    queue = deque(draft.order())
     waiting: set[str] = set()  # again, after a change
     while queue:
         node = queue.popleft()
@@ -221,6 +231,7 @@ def sweep(draft: Draft, *tables: Rules) -> None:
             continue
         rule, replacement, added = found
         fired[rule] += 1
+        draft.in_order = False
         users = list(dag._succ[node])
         kept = draft.replace(node, replacement)
         again = [kept if entry == replacement else entry for entry in added]

@@ -9,7 +9,7 @@ import numpy as np
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import fingerprint
 from graphdiff.rewrite.bodies import absorb, narrow
-from graphdiff.rewrite.engine import Draft, in_place
+from graphdiff.rewrite.engine import Draft, in_place, loops_of
 
 _COMMUTATIVE = frozenset(
     {"add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or"}
@@ -25,7 +25,7 @@ def share(draft: Draft) -> None:
     """
     result = draft.graph
     first: dict[Any, str] = {}
-    for node in result.order():
+    for node in draft.order():
         attributes = result.dag._node[node]
         if attributes["op"] in ("input", "parameter"):
             continue
@@ -59,6 +59,8 @@ def prune(draft: Draft) -> None:
 
     Nor do loops and branches compute what nobody takes from them.
     """
-    draft.remove_dead(reversed(draft.graph.order()))
-    absorb(draft)
-    narrow(draft)
+    draft.remove_dead(reversed(draft.order()))
+    if loops_of(draft.graph):
+        absorb(draft)
+        narrow(draft)
+        draft.in_order = False
