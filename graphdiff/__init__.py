@@ -52,9 +52,10 @@ from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import trace
 from graphdiff.lower.runtime import Compiled
 from graphdiff.ops.conventions import conventions
+from graphdiff.ops.dimension import Dim
 from graphdiff.ops.op import Op
 from graphdiff.ops.own import op
-from graphdiff.ops.spec import Dim, Spec
+from graphdiff.ops.spec import Spec
 from graphdiff.planning.calibrate import CostModel, calibrate
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.tradeoff import Tradeoff

@@ -9,7 +9,7 @@ import numpy as np
 
 import graphdiff as gd
 from graphdiff.ops import OPS
-from graphdiff.ops.spec import evaluate_dimension
+from graphdiff.ops.dimension import evaluate_dimension
 
 
 def run(graph: gd.Graph, **values: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphdiff.graph.tensor import Tensor
-from graphdiff.ops.spec import Dimension, Spec
+from graphdiff.ops.dimension import Dimension
+from graphdiff.ops.spec import Spec
 
 
 def apply(op: str, *operands: Any, **params: Any) -> Tensor:

@@ -12,7 +12,7 @@ from graphdiff.autodiff.batched import Batched, Use
 from graphdiff.autodiff.batching_rules import RULES, Rule, elementwise, one_by_one
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
-from graphdiff.ops.spec import Dimension
+from graphdiff.ops.dimension import Dimension
 
 _MARKS = ("phase", "scope", "origin", "seed", "via", "local", "policy")
 

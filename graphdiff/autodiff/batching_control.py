@@ -13,7 +13,8 @@ from graphdiff.graph.body import cut_out, inline, input_names, output_nodes
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.order import users_of
 from graphdiff.graph.tensor import Tensor
-from graphdiff.ops.spec import Dimension, Spec
+from graphdiff.ops.dimension import Dimension
+from graphdiff.ops.spec import Spec
 
 Batch = Callable[..., list[Tensor | None]]
 

@@ -21,7 +21,7 @@ from graphdiff.errors import DrawError, GradientError, GraphError, here, near
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
-from graphdiff.ops.spec import Dimension, evaluate_dimension
+from graphdiff.ops.dimension import Dimension, evaluate_dimension
 
 _MOST_LEVELS = 256
 

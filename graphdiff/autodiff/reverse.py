@@ -26,8 +26,8 @@ from graphdiff.graph.body import results
 from graphdiff.graph.dag import Graph, here
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.dimension import Dimension, Shape, product
 from graphdiff.ops.op import Masked, Op
-from graphdiff.ops.spec import Dimension, Shape, product
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from graphdiff.graph.nest import flatten, leaf_names, unflatten
 from graphdiff.graph.order import users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import argument_names, spec_of
-from graphdiff.ops.spec import Dimension, normal_axis, product
+from graphdiff.ops.dimension import Dimension, product
+from graphdiff.ops.spec import normal_axis
 
 Mode = Literal["auto", "forward", "reverse"]
 Axes = Any  # an int, None, or a nest of them that a nested value begins with

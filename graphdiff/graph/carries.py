@@ -19,7 +19,8 @@ from graphdiff.graph.origin import assigned_part, ends_a_line
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import spec_of
 from graphdiff.graph.values import is_weak
-from graphdiff.ops.spec import Dim, Spec
+from graphdiff.ops.dimension import Dim
+from graphdiff.ops.spec import Spec
 
 MOST_TRIES = 3  # to find the dtype of a number that is carried
 

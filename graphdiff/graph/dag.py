@@ -31,8 +31,9 @@ from graphdiff.graph.order import fill, in_order_of_declaration, insert, relabel
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.values import frozen_array, is_weak, weak_dtype
 from graphdiff.ops import OPS, find
+from graphdiff.ops.dimension import Dim
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Dim, Spec, dtype_of
+from graphdiff.ops.spec import Spec, dtype_of
 
 SOURCES = ("input", "parameter", "constant", "size")
 

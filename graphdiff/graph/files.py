@@ -17,8 +17,9 @@ import numpy as np
 
 from graphdiff.errors import FileError
 from graphdiff.graph.dag import Graph
+from graphdiff.ops.dimension import Dim
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Dim, Spec
+from graphdiff.ops.spec import Spec
 
 FORMAT, VERSION = "graphdiff graph", 1
 

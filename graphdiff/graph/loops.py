@@ -31,7 +31,7 @@ from graphdiff.graph.nest import Structure, flatten, leaf_names, mapped, unflatt
 from graphdiff.graph.steps import Steps
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import called, function_name
-from graphdiff.ops.spec import combine
+from graphdiff.ops.dimension import combine
 
 
 def scan(

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from graphdiff.errors import DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph.origin import assigned_name
 from graphdiff.graph.values import fits, frozen_array
+from graphdiff.ops.dimension import shape_of
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Spec, dtype_of, shape_of
+from graphdiff.ops.spec import Spec, dtype_of
 
 
 class Source(NamedTuple):

@@ -10,7 +10,8 @@ import numpy as np
 
 from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph.numpy_elementwise import is_tensor
-from graphdiff.ops.spec import normal_axis, product
+from graphdiff.ops.dimension import product
+from graphdiff.ops.spec import normal_axis
 
 
 def _apply(op: str, *operands: Any, **params: Any) -> Any:

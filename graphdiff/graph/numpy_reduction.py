@@ -11,7 +11,8 @@ import numpy as np
 from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.numpy_elementwise import is_tensor
-from graphdiff.ops.spec import Dimension, normal_axes, normal_axis, product
+from graphdiff.ops.dimension import Dimension, product
+from graphdiff.ops.spec import normal_axes, normal_axis
 
 
 def _count(a: Any, axis: Any) -> Dimension:

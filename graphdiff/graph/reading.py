@@ -17,8 +17,9 @@ from graphdiff.graph.nodes import infer, source_spec
 from graphdiff.graph.order import topological_order
 from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
 from graphdiff.ops import OPS
+from graphdiff.ops.dimension import shape_of
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Spec, dtype_of, shape_of
+from graphdiff.ops.spec import Spec, dtype_of
 
 # What graphdiff itself notes at a node, beside the op, its parameters and its spec.
 MARKS: Mapping[str, type | tuple[type, ...]] = {

@@ -26,7 +26,8 @@ from graphdiff.graph.carries import (
 from graphdiff.graph.nest import flatten, leaf_names, mapped, unflatten
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import called, function_name
-from graphdiff.ops.spec import Dim, Dimension, Spec, dimension
+from graphdiff.ops.dimension import Dim, Dimension, dimension
+from graphdiff.ops.spec import Spec
 
 
 class Steps:

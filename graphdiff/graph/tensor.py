@@ -17,7 +17,8 @@ from graphdiff.graph import memory, numpy_indexing, numpy_table, scipy_special
 from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
-from graphdiff.ops.spec import Dimension, Shape, Spec, dimension_names
+from graphdiff.ops.dimension import Dimension, Shape, dimension_names
+from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError
-from graphdiff.ops.spec import Dim, dimension_names, dtype_of, evaluate_dimension
+from graphdiff.ops.dimension import Dim, dimension_names, evaluate_dimension
+from graphdiff.ops.spec import dtype_of
 
 _INT64 = np.iinfo(np.int64)
 

@@ -21,9 +21,10 @@ from graphdiff.graph.origin import ends_a_line
 from graphdiff.lower.control import Block, block, typed
 from graphdiff.lower.names import Names
 from graphdiff.lower.statements import Line
+from graphdiff.ops.dimension import Dim, Shape, dimension_names
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Dim, Shape, Spec, dimension_names
+from graphdiff.ops.spec import Spec
 
 Step = tuple[str, str]  # "compute" or "free", and a node
 

@@ -13,7 +13,8 @@ from graphdiff.errors import ArgumentError
 from graphdiff.graph.dag import Graph, here, near
 from graphdiff.graph.files import write_whole
 from graphdiff.lower.source import Module
-from graphdiff.ops.spec import Spec, dimension_names, evaluate_dimension, shape_text
+from graphdiff.ops.dimension import dimension_names, evaluate_dimension
+from graphdiff.ops.spec import Spec, shape_text
 from graphdiff.planning.schedule import Plan
 
 

@@ -10,8 +10,8 @@ from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.layout import quoted, wrap
 from graphdiff.lower.program import Program
+from graphdiff.ops.dimension import Dim
 from graphdiff.ops.notation import shape_code
-from graphdiff.ops.spec import Dim
 
 _DOMAINS = frozenset({"log", "log1p", "sqrt", "power", "divide", "reciprocal"})
 _POSITIVE = frozenset({"size", "exp", "sigmoid", "softmax", "softplus"})

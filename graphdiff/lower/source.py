@@ -19,9 +19,10 @@ from graphdiff.lower.names import plain
 from graphdiff.lower.program import Program, Step, Value, program
 from graphdiff.lower.selfcheck import check_lines
 from graphdiff.ops import OPS
+from graphdiff.ops.dimension import Dim
 from graphdiff.ops.notation import shape_code
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Dim, shape_text
+from graphdiff.ops.spec import shape_text
 
 _FUNCTIONS = ("forward", "value_and_grad", "grad")
 _MOST_EQUATIONS = 24  # in the docstring

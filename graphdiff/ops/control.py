@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
+from graphdiff.ops.dimension import Dimension, dimension
 from graphdiff.ops.notation import Form, Site, Written
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import Dimension, Spec, dimension
+from graphdiff.ops.spec import Spec
 
 
 def _specs(tensors: Any) -> list[Spec]:

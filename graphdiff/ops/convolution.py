@@ -13,18 +13,10 @@ import numpy as np
 
 from graphdiff.errors import ShapeError
 from graphdiff.ops import image_kernels as kernels
+from graphdiff.ops.dimension import Dimension, Shape, combine, product, shape_of
 from graphdiff.ops.notation import MULTIPLY, Form, Site, Written, call, shape_code
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import (
-    Dimension,
-    Shape,
-    Spec,
-    combine,
-    product,
-    promote,
-    shape_of,
-    shape_text,
-)
+from graphdiff.ops.spec import Spec, promote, shape_text
 
 Pair = tuple[int, int]
 

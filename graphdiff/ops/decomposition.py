@@ -11,11 +11,12 @@ import numpy as np
 
 from graphdiff.errors import ShapeError
 from graphdiff.ops import kernels
+from graphdiff.ops.dimension import Dimension, Shape, combine
 from graphdiff.ops.factorisation import declared, field, matrix, solve
 from graphdiff.ops.notation import Form, Written, call
 from graphdiff.ops.op import Op
 from graphdiff.ops.products import tril
-from graphdiff.ops.spec import Dimension, Shape, Spec, combine, promote
+from graphdiff.ops.spec import Spec, promote
 
 _EQUAL = "singular vectors of equal values do not mix"
 

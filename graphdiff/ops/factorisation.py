@@ -9,10 +9,11 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops import kernels
+from graphdiff.ops.dimension import Dimension
 from graphdiff.ops.notation import Form, Written, call
 from graphdiff.ops.op import Op
 from graphdiff.ops.products import tril
-from graphdiff.ops.spec import Dimension, Spec, broadcast, promote, shape_text
+from graphdiff.ops.spec import Spec, broadcast, promote, shape_text
 
 _SYMMETRIC = "the matrix is taken as symmetric, and so is its derivative"
 

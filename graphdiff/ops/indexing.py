@@ -13,22 +13,11 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops import kernels
+from graphdiff.ops.dimension import Dim, Dimension, Shape, combine, shape_of, sign
 from graphdiff.ops.notation import ATOM, LOOSEST, Site, Written, dimension_code, shape_code
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.shaping import equal_but_for
-from graphdiff.ops.spec import (
-    Dim,
-    Dimension,
-    Shape,
-    Spec,
-    broadcast,
-    broadcasts,
-    combine,
-    normal_axis,
-    shape_of,
-    shape_text,
-    sign,
-)
+from graphdiff.ops.spec import Spec, broadcast, broadcasts, normal_axis, shape_text
 
 Slice = tuple[Dimension | None, Dimension | None, int | None]
 Index = tuple[int | Slice | None, ...]

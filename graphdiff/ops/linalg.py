@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import ShapeError
+from graphdiff.ops.dimension import Shape
 from graphdiff.ops.notation import MULTIPLY, Site, Written, call, infix
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Shape, Spec, broadcast, promote, shape_text
+from graphdiff.ops.spec import Spec, broadcast, promote, shape_text
 
 
 def _infer_matmul(a: Spec, b: Spec) -> Spec:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from graphdiff.ops.spec import Dimension, Shape, Spec
+from graphdiff.ops.dimension import Dimension, Shape
+from graphdiff.ops.spec import Spec
 
 # Python's precedences, loosest first.
 LOOSEST, OR, AND, COMPARE, ADD, MULTIPLY, UNARY, POWER, ATOM = range(9)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphdiff.errors import GraphError
+from graphdiff.ops.dimension import Dimension
 from graphdiff.ops.notation import Form, Site, Written, call
-from graphdiff.ops.spec import Dimension, Spec, dtype_of
+from graphdiff.ops.spec import Spec, dtype_of
 
 Rule = Callable[..., Any]
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from graphdiff.errors import GradientError, GraphError, here
 from graphdiff.ops import ALIASES, OPS
+from graphdiff.ops.dimension import Dimension
 from graphdiff.ops.notation import ATOM, LOOSEST, Form, Site, Written, axes_text, binding, call
 from graphdiff.ops.op import REQUIRED, Op, Rule
-from graphdiff.ops.spec import Dimension, Spec
+from graphdiff.ops.spec import Spec
 
 
 def op(

@@ -8,9 +8,10 @@ from typing import Any
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops import image_kernels as kernels
 from graphdiff.ops.convolution import Pair, pair, windows
+from graphdiff.ops.dimension import Shape, shape_of
 from graphdiff.ops.notation import Form, Site, Written, call, shape_code
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import Shape, Spec, shape_of, shape_text
+from graphdiff.ops.spec import Spec, shape_text
 
 
 def _normal(*specs: Spec, size: Any, stride: Any, **shape: Any) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import numpy as np
 
 from graphdiff.errors import GraphError, ShapeError
 from graphdiff.ops import kernels
+from graphdiff.ops.dimension import Dimension, Shape, shape_of
 from graphdiff.ops.notation import Site, Written, call, shape_code
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import Dimension, Shape, Spec, normal_axis, promote, shape_of
+from graphdiff.ops.spec import Spec, normal_axis, promote
 
 
 def parts_of(subscripts: str) -> tuple[list[str], str]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ops import kernels
+from graphdiff.ops.dimension import Shape, product
 from graphdiff.ops.notation import MULTIPLY, POWER, Form, Site, Written, call, subscript
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Shape, Spec, normal_axes, product
+from graphdiff.ops.spec import Spec, normal_axes
 
 Axis = int | tuple[int, ...] | None
 

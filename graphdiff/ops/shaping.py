@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import ShapeError
+from graphdiff.ops.dimension import Dimension, Shape, combine, product, shape_of
 from graphdiff.ops.notation import (
     ADD,
     ATOM,
@@ -20,19 +21,7 @@ from graphdiff.ops.notation import (
     subscript,
 )
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import (
-    Dimension,
-    Shape,
-    Spec,
-    broadcast,
-    combine,
-    normal_axes,
-    normal_axis,
-    product,
-    promote,
-    shape_of,
-    shape_text,
-)
+from graphdiff.ops.spec import Spec, broadcast, normal_axes, normal_axis, promote, shape_text
 
 
 def permutation(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.ops.dimension import Dim, dimension, shape_of
 from graphdiff.ops.notation import Site, Written, dimension_code
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import Dim, Spec, dimension, dtype_of, shape_of
+from graphdiff.ops.spec import Spec, dtype_of
 
 
 def _declared(shape: Any, dtype: Any, value: Any = None) -> Spec:

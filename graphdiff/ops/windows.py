@@ -6,9 +6,10 @@ from typing import Any
 
 from graphdiff.errors import ShapeError
 from graphdiff.ops import kernels
+from graphdiff.ops.dimension import Dimension, Shape, shape_of
 from graphdiff.ops.notation import Site, Written, call, shape_code
 from graphdiff.ops.op import REQUIRED, Op
-from graphdiff.ops.spec import Dimension, Shape, Spec, normal_axis, shape_of
+from graphdiff.ops.spec import Spec, normal_axis
 
 Axes = tuple[int, ...]
 

@@ -21,8 +21,9 @@ from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.files import write_whole
 from graphdiff.ops import OPS
+from graphdiff.ops.dimension import evaluate_dimension
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Spec, evaluate_dimension
+from graphdiff.ops.spec import Spec
 
 FORMAT, VERSION = "graphdiff costs", 1
 

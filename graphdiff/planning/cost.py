@@ -20,7 +20,8 @@ import numpy as np
 from graphdiff.errors import PlanError, near
 from graphdiff.graph.body import begins_loops, bodies_of
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.ops.spec import Dimension, Spec, dimension_names, evaluate_dimension
+from graphdiff.ops.dimension import Dimension, dimension_names, evaluate_dimension
+from graphdiff.ops.spec import Spec
 from graphdiff.planning.calibrate import CostModel
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag

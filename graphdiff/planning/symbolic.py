@@ -21,8 +21,8 @@ import numpy as np
 
 from graphdiff.errors import PlanError
 from graphdiff.graph.dag import Graph
+from graphdiff.ops.dimension import Dimension, formula
 from graphdiff.ops.lazily import Lazily
-from graphdiff.ops.spec import Dimension, formula
 from graphdiff.planning.cost import Scratch, inside, owners, work_of
 from graphdiff.planning.schedule import Plan
 

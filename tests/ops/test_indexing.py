@@ -12,8 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 import graphdiff as gd
 from graphdiff.ops import OPS
+from graphdiff.ops.dimension import evaluate_dimension
 from graphdiff.ops.indexing import basic_index
-from graphdiff.ops.spec import Spec, evaluate_dimension
+from graphdiff.ops.spec import Spec
 from tests.reference import run
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)

@@ -13,18 +13,9 @@ from hypothesis.extra import numpy as hnp
 
 import graphdiff as gd
 from graphdiff.ops import OPS
+from graphdiff.ops.dimension import combine, dimension, evaluate_dimension, shape_of, sign
 from graphdiff.ops.notation import ADD, MULTIPLY, UNARY, dimension_code
-from graphdiff.ops.spec import (
-    DTYPES,
-    Spec,
-    broadcast,
-    combine,
-    dimension,
-    dtype_of,
-    evaluate_dimension,
-    shape_of,
-    sign,
-)
+from graphdiff.ops.spec import DTYPES, Spec, broadcast, dtype_of
 
 SIZES = st.fixed_dictionaries({"t": st.integers(1, 9), "n": st.integers(1, 9)})
 SYMBOLS = {
