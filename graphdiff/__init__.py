@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 from graphdiff import images, linalg, random, special
-from graphdiff.autodiff.counting import Blowup, blowup, count_paths
-from graphdiff.autodiff.elimination import Elimination, eliminate
-from graphdiff.autodiff.path_sum import path_sum
-from graphdiff.autodiff.paths import Expression, expression
 from graphdiff.compiler import compile, gradient, plan, tradeoff
-from graphdiff.drawing import Formulas, Picture, draw, latex
 from graphdiff.errors import (
     ArgumentError,
     CompileError,
@@ -29,8 +24,6 @@ from graphdiff.errors import (
     TrainingError,
 )
 from graphdiff.functional import (
-    GradientCheck,
-    check_gradients,
     checkpoint,
     grad,
     hessian,
@@ -65,8 +58,25 @@ __version__ = VERSION
 
 if TYPE_CHECKING:
     from graphdiff import nn, train
+    from graphdiff.autodiff.counting import Blowup, blowup, count_paths
+    from graphdiff.autodiff.elimination import Elimination, eliminate
+    from graphdiff.autodiff.path_sum import path_sum
+    from graphdiff.autodiff.paths import Expression, expression
+    from graphdiff.drawing import Formulas, Picture, draw, latex
+    from graphdiff.functional.checking import GradientCheck, check_gradients
 else:  # loaded when they are first used
-    __getattr__, _, _ = lazy_loader.attach(__name__, submodules=["nn", "train"])
+    __getattr__, _, _ = lazy_loader.attach(
+        __name__,
+        submodules=["nn", "train"],
+        submod_attrs={
+            "autodiff.counting": ["Blowup", "blowup", "count_paths"],
+            "autodiff.elimination": ["Elimination", "eliminate"],
+            "autodiff.path_sum": ["path_sum"],
+            "autodiff.paths": ["Expression", "expression"],
+            "drawing": ["Formulas", "Picture", "draw", "latex"],
+            "functional.checking": ["GradientCheck", "check_gradients"],
+        },
+    )
 
 __all__ = [
     "ArgumentError",
@@ -136,3 +146,7 @@ __all__ = [
     "vmap",
     "while_loop",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

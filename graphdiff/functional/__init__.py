@@ -7,14 +7,11 @@ adds to their graph, so that everything composes.
 """
 
 from graphdiff.functional.batches import hessian, jacobian, vmap
-from graphdiff.functional.checking import GradientCheck, check_gradients
 from graphdiff.functional.compiled import checkpoint, jit, stop_gradient
 from graphdiff.functional.gradients import grad, value_and_grad
 from graphdiff.functional.products import hvp, jvp, vjp
 
 __all__ = [
-    "GradientCheck",
-    "check_gradients",
     "checkpoint",
     "grad",
     "hessian",

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import numpy as np
+
+from graphdiff.ops.notation import shape_code
+
 WIDTH = 100
 _OPERATORS = ((" or ",), (" and ",), (" + ", " - "), (" * ", " / ", " @ "))
 
@@ -104,3 +108,27 @@ def _split(text: str, separators: tuple[str, ...]) -> list[tuple[str, str]]:
                     before, start = separator, position + len(separator)
     rest = text[start:].removesuffix(",")
     return [*parts, (before, rest)] if rest else parts
+
+
+def array_lines(name: str, value: np.ndarray) -> list[str]:
+    """A constant array: written out where it is small, else as its bytes."""
+    if value.size == 0:
+        return [f"{name} = np.zeros({shape_code(value.shape)}, dtype=np.{value.dtype})"]
+    if value.size <= 64:
+        dtype = (
+            "" if value.dtype.name in ("float64", "int64", "bool") else f", dtype=np.{value.dtype}"
+        )
+        text = json.dumps(value.tolist()).replace("true", "True").replace("false", "False")
+        if np.isfinite(value.astype(float)).all():
+            return wrap(f"{name} = np.array({text}{dtype})")
+    data = np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<")).tobytes().hex()
+    pieces = [data[i : i + 80] for i in range(0, len(data), 80)]
+    kind = value.dtype.newbyteorder("<").str
+    return [
+        f"{name} = np.frombuffer(",
+        "    bytes.fromhex(",
+        *(f'        "{piece}"' for piece in pieces),
+        "    ),",
+        f'    dtype="{kind}",',
+        f").reshape({shape_code(value.shape)})",
+    ]

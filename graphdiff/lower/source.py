@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -14,13 +13,12 @@ from graphdiff.graph.body import bodies_of, results
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
 from graphdiff.lower.formulas import ELLIPSIS, formulas_over
-from graphdiff.lower.layout import WIDTH, quoted, wrap
+from graphdiff.lower.layout import WIDTH, array_lines, quoted, wrap
 from graphdiff.lower.names import plain
 from graphdiff.lower.program import Program, Step, Value, program
 from graphdiff.lower.selfcheck import check_lines
+from graphdiff.lower.shapes import shape_lines
 from graphdiff.ops import OPS
-from graphdiff.ops.dimension import Dim
-from graphdiff.ops.notation import shape_code
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import shape_text
 
@@ -193,9 +191,9 @@ class _Source:
         for node in self.program.arrays:
             value = np.asarray(self.graph.dag.nodes[node]["params"]["value"])
             name = self.program.names.variable(node)
-            lines += _array_lines(name, value)
+            lines += array_lines(name, value)
         for name, value in self.program.inner_arrays.items():
-            lines += _array_lines(name, np.asarray(value))
+            lines += array_lines(name, np.asarray(value))
         return [*lines, ""] if lines else []
 
     # -- functions ---------------------------------------------------------------------------
@@ -301,7 +299,7 @@ class _Source:
     def _head(self, name: str, summary: str) -> list[str]:
         names = self.program.names
         arguments = ", ".join(names.variable(node) for node in self.program.arguments)
-        checks = self._checks()
+        checks = shape_lines(self.program)
         return [
             *wrap(f"def {name}({arguments}):"),
             f'    """{_cut(summary, WIDTH - 10)}"""',
@@ -337,53 +335,6 @@ class _Source:
         mentioned.add(holder)
         (equation,) = self._written([self.program.values[holder]], {holder})
         return f"of {equation}"
-
-    # -- dimensions and shapes ---------------------------------------------------------------
-
-    def _checks(self) -> list[str]:
-        """The named dimensions are read off the arguments, and all shapes are asserted."""
-        names = self.program.names
-        shapes = {
-            names.variable(node): tuple(
-                _own(part, self.program.dimensions) for part in self.graph.spec(node).shape
-            )
-            for node in self.program.arguments
-        }
-        lines, known = self._bindings(shapes)
-        groups: dict[str, list[str]] = {}
-        for name, shape in shapes.items():
-            if shape and name not in known:
-                groups.setdefault(shape_code(shape), []).append(f"{name}.shape")
-        conditions = (part for text, members in groups.items() for part in _equal(members, text))
-        return lines + _joined(conditions)
-
-    def _bindings(self, shapes: Mapping[str, Sequence[int | Dim]]) -> tuple[list[str], set[str]]:
-        """Statements that set the named dimensions, and the arguments that they check wholly."""
-        lines: list[str] = []
-        known: set[str] = set()
-        bound: set[str] = set()
-        for dim in self.program.dimensions.values():
-            if dim in bound:
-                continue
-            holders = [name for name, shape in shapes.items() if dim in shape]
-            if not holders:
-                raise CompileError(
-                    f"the size {dim!r} cannot be read off any argument",
-                    expected="an input or a parameter with it as one of its dimensions",
-                )
-            whole = [name for name in holders if _all_new(shapes[name], bound)]
-            name = min(whole or holders, key=lambda n: len(shapes[n]))
-            shape = shapes[name]
-            if whole:
-                targets = ", ".join(map(str, shape))
-                unpacked = f"({targets},)" if len(shape) == 1 else targets
-                lines.append(f"    {unpacked} = {name}.shape")
-                known.add(name)
-                bound.update(map(str, shape))
-            else:
-                lines.append(f"    {dim} = {name}.shape[{list(map(str, shape)).index(dim)}]")
-                bound.add(dim)
-        return lines, known
 
 
 def _ops(graph: Graph, nodes: Iterable[str]) -> Iterator[Op]:
@@ -422,67 +373,6 @@ def _statement(value: Value, about: str, indent: str, unread: Set[int] = frozens
             return [line]
         comments.pop()
     return wrap(statement)
-
-
-def _own(part: int | Dim, dimensions: Mapping[str, str]) -> int | Dim:
-    """A dimension over the variables of the program."""
-    if isinstance(part, int) or all(old == new for old, new in dimensions.items()):
-        return part
-    return Dim(dimensions[part]) if part in dimensions else part
-
-
-def _all_new(shape: Sequence[int | Dim], bound: set[str]) -> bool:
-    """Whether a shape is made of different names, none of them set yet."""
-    names = [part for part in shape if isinstance(part, str) and part.isidentifier()]
-    return len(set(names)) == len(shape) and not bound.intersection(names)
-
-
-def _equal(members: Sequence[str], text: str) -> list[str]:
-    """``a.shape == b.shape == (t, 2)``, in as many pieces as the width asks for."""
-    pieces: list[str] = []
-    start = 0
-    for stop in range(1, len(members) + 1):
-        longer = " == ".join([*members[start : stop + 1], text])
-        if stop == len(members) or len(longer) > WIDTH - len("    assert "):
-            pieces.append(" == ".join([*members[start:stop], text]))
-            start = stop
-    return pieces
-
-
-def _joined(conditions: Iterable[str]) -> list[str]:
-    """Assert statements of no more than the width, each with as many conditions as fit."""
-    lines: list[str] = []
-    for condition in conditions:
-        longer = f"{lines[-1]} and {condition}" if lines else ""
-        if lines and len(longer) <= WIDTH:
-            lines[-1] = longer
-        else:
-            lines.append(f"    assert {condition}")
-    return [part for line in lines for part in wrap(line)]
-
-
-def _array_lines(name: str, value: np.ndarray) -> list[str]:
-    """A constant array: written out where it is small, else as its bytes."""
-    if value.size == 0:
-        return [f"{name} = np.zeros({shape_code(value.shape)}, dtype=np.{value.dtype})"]
-    if value.size <= 64:
-        dtype = (
-            "" if value.dtype.name in ("float64", "int64", "bool") else f", dtype=np.{value.dtype}"
-        )
-        text = json.dumps(value.tolist()).replace("true", "True").replace("false", "False")
-        if np.isfinite(value.astype(float)).all():
-            return wrap(f"{name} = np.array({text}{dtype})")
-    data = np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<")).tobytes().hex()
-    pieces = [data[i : i + 80] for i in range(0, len(data), 80)]
-    kind = value.dtype.newbyteorder("<").str
-    return [
-        f"{name} = np.frombuffer(",
-        "    bytes.fromhex(",
-        *(f'        "{piece}"' for piece in pieces),
-        "    ),",
-        f'    dtype="{kind}",',
-        f").reshape({shape_code(value.shape)})",
-    ]
 
 
 def _cut(text: str, width: int = WIDTH - 6) -> str:

@@ -1,0 +1,97 @@
+"""What a generated function does first: it reads the named dimensions, and asserts all shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from graphdiff.errors import CompileError
+from graphdiff.lower.layout import WIDTH, wrap
+from graphdiff.lower.program import Program
+from graphdiff.ops.dimension import Dim
+from graphdiff.ops.notation import shape_code
+
+
+def shape_lines(program: Program) -> list[str]:
+    """The named dimensions are read off the arguments, and all shapes are asserted."""
+    names = program.names
+    shapes = {
+        names.variable(node): tuple(
+            _own(part, program.dimensions) for part in program.graph.spec(node).shape
+        )
+        for node in program.arguments
+    }
+    lines, known = _bindings(program.dimensions.values(), shapes)
+    groups: dict[str, list[str]] = {}
+    for name, shape in shapes.items():
+        if shape and name not in known:
+            groups.setdefault(shape_code(shape), []).append(f"{name}.shape")
+    conditions = (part for text, members in groups.items() for part in _equal(members, text))
+    return lines + _joined(conditions)
+
+
+def _bindings(
+    dimensions: Iterable[str], shapes: Mapping[str, Sequence[int | Dim]]
+) -> tuple[list[str], set[str]]:
+    """Statements that set the named dimensions, and the arguments that they check wholly."""
+    lines: list[str] = []
+    known: set[str] = set()
+    bound: set[str] = set()
+    for dim in dimensions:
+        if dim in bound:
+            continue
+        holders = [name for name, shape in shapes.items() if dim in shape]
+        if not holders:
+            raise CompileError(
+                f"the size {dim!r} cannot be read off any argument",
+                expected="an input or a parameter with it as one of its dimensions",
+            )
+        whole = [name for name in holders if _all_new(shapes[name], bound)]
+        name = min(whole or holders, key=lambda n: len(shapes[n]))
+        shape = shapes[name]
+        if whole:
+            targets = ", ".join(map(str, shape))
+            unpacked = f"({targets},)" if len(shape) == 1 else targets
+            lines.append(f"    {unpacked} = {name}.shape")
+            known.add(name)
+            bound.update(map(str, shape))
+        else:
+            lines.append(f"    {dim} = {name}.shape[{list(map(str, shape)).index(dim)}]")
+            bound.add(dim)
+    return lines, known
+
+
+def _own(part: int | Dim, dimensions: Mapping[str, str]) -> int | Dim:
+    """A dimension over the variables of the program."""
+    if isinstance(part, int) or all(old == new for old, new in dimensions.items()):
+        return part
+    return Dim(dimensions[part]) if part in dimensions else part
+
+
+def _all_new(shape: Sequence[int | Dim], bound: set[str]) -> bool:
+    """Whether a shape is made of different names, none of them set yet."""
+    names = [part for part in shape if isinstance(part, str) and part.isidentifier()]
+    return len(set(names)) == len(shape) and not bound.intersection(names)
+
+
+def _equal(members: Sequence[str], text: str) -> list[str]:
+    """``a.shape == b.shape == (t, 2)``, in as many pieces as the width asks for."""
+    pieces: list[str] = []
+    start = 0
+    for stop in range(1, len(members) + 1):
+        longer = " == ".join([*members[start : stop + 1], text])
+        if stop == len(members) or len(longer) > WIDTH - len("    assert "):
+            pieces.append(" == ".join([*members[start:stop], text]))
+            start = stop
+    return pieces
+
+
+def _joined(conditions: Iterable[str]) -> list[str]:
+    """Assert statements of no more than the width, each with as many conditions as fit."""
+    lines: list[str] = []
+    for condition in conditions:
+        longer = f"{lines[-1]} and {condition}" if lines else ""
+        if lines and len(longer) <= WIDTH:
+            lines[-1] = longer
+        else:
+            lines.append(f"    assert {condition}")
+    return [part for line in lines for part in wrap(line)]
