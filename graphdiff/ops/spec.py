@@ -104,7 +104,7 @@ def broadcast(*shapes: Shape) -> Shape:
 
     Examples
     --------
-    >>> broadcast((Dim("t"), 1), (3,))
+    >>> broadcast(("t", 1), (3,))
     ('t', 3)
     """
     first = shapes[0]
