@@ -18,7 +18,10 @@ def in_order_of_declaration(dag: nx.DiGraph, nodes: Iterable[Any]) -> list[Any]:
     """
     attributes, last = dag._node, len(dag)
     given = list(nodes)
-    numbers = [attributes[node].get("declared", last) for node in given]
+    # Walking the dict itself spares a look-up by name, which on a large graph is mostly a wait
+    # for memory.
+    entries = attributes.values() if nodes is dag else map(attributes.__getitem__, given)
+    numbers = [entry.get("declared", last) for entry in entries]
     if all(map(operator.le, numbers, numbers[1:])):
         return given
     return [given[i] for i in sorted(range(len(given)), key=numbers.__getitem__)]
@@ -81,8 +84,9 @@ def topological_order(dag: nx.DiGraph) -> list[Any]:
     nodes = in_order_of_declaration(dag, dag)
     pred = dag._pred  # the plain dict: networkx's views take most of the time
     done: set[Any] = set()
-    for node in nodes:
-        if not done.issuperset(pred[node]):
+    in_step = all(map(operator.is_, nodes, pred))  # as a rule: then no look-up by name
+    for node, operands in zip(nodes, pred.values() if in_step else map(pred.__getitem__, nodes)):
+        if not done.issuperset(operands):
             break
         done.add(node)
     else:
