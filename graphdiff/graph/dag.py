@@ -330,7 +330,8 @@ class Graph:
 
     def op(self, node: str) -> Op:
         """The op of a node."""
-        return self.find(self.dag._node[node]["op"])
+        name = self.dag._node[node]["op"]
+        return OPS.get(name) or self.find(name)
 
     def find(self, op: str | Op) -> Op:
         """The op of a name: one of graphdiff's, or one that the user declared and a node applies.

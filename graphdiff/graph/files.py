@@ -99,10 +99,17 @@ def to_json(graph: Graph) -> dict[str, Any]:
     }
     for name in graph.order():
         marks = dict(graph.dag.nodes[name])
-        declaration = {key: marks.pop(key) for key in ("op", "spec", "params")}
+        op, spec, params = (marks.pop(key) for key in ("op", "spec", "params"))
         try:
-            node = _declaration_to_json(graph, name, **declaration)
-            node["marks"] = _encode_all(marks)
+            node = {
+                "name": name,
+                "op": op,
+                "operands": graph.operands(name),
+                "shape": list(spec.shape),
+                "dtype": _dtype_text(spec.dtype),
+                "params": _encode_all(params),
+                "marks": _encode_all(marks),
+            }
             incoming = graph.dag.pred[name].values()
             edges = {key: data for keys in incoming for key, data in keys.items() if data}
             if edges:
@@ -110,22 +117,9 @@ def to_json(graph: Graph) -> dict[str, Any]:
                     _encode_all(edges.get(i, {})) for i in range(len(node["operands"]))
                 ]
         except FileError as error:
-            raise error.at(name, declaration["op"], None) from None
+            raise error.at(name, op, None) from None
         document["nodes"].append(node)
     return document
-
-
-def _declaration_to_json(
-    graph: Graph, name: str, op: str, spec: Spec, params: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "op": op,
-        "operands": graph.operands(name),
-        "shape": list(spec.shape),
-        "dtype": _dtype_text(spec.dtype),
-        "params": _encode_all(params),
-    }
 
 
 _dtype_text = lru_cache(str)  # NumPy puts a dtype's name together anew each time
@@ -165,17 +159,20 @@ def digest(graph: Graph) -> str:
 
 def fingerprint(graph: Graph) -> str:
     """The whole of what `digest` shortens; graphs inside nodes count by their own."""
-    hashed = hashlib.sha256(json.dumps([graph.name, graph.outputs_by_name]).encode())
+    nodes = graph.dag._node
+    hashed = hashlib.sha256(repr((graph.name, graph.outputs_by_name)).encode())
     for name in graph.order():
-        attributes = graph.dag.nodes[name]
+        facts = nodes[name]
         params = {
             key: fingerprint(value) if isinstance(value, Graph) else value
-            for key, value in attributes["params"].items()
+            for key, value in facts["params"].items()
         }
-        node = _declaration_to_json(graph, name, attributes["op"], attributes["spec"], params)
-        if "policy" in attributes:
-            node["policy"] = attributes["policy"]
-        hashed.update(json.dumps(node).encode())
+        spec = facts["spec"]
+        said = (
+            name, facts["op"], graph.operands(name), spec.shape, _dtype_text(spec.dtype),
+            _encode_all(params), facts.get("policy"),
+        )  # fmt: skip
+        hashed.update(repr(said).encode())
     return hashed.hexdigest()
 
 

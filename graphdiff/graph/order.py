@@ -85,7 +85,8 @@ def topological_order(dag: nx.DiGraph) -> list[Any]:
     pred = dag._pred  # the plain dict: networkx's views take most of the time
     done: set[Any] = set()
     in_step = all(map(operator.is_, nodes, pred))  # as a rule: then no look-up by name
-    for node, operands in zip(nodes, pred.values() if in_step else map(pred.__getitem__, nodes)):
+    sources = pred.values() if in_step else map(pred.__getitem__, nodes)
+    for node, operands in zip(nodes, sources, strict=True):
         if not done.issuperset(operands):
             break
         done.add(node)

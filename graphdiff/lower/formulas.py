@@ -62,7 +62,7 @@ def _of_loop(
     graph: Graph, node: str, texts: Sequence[Written], label: Callable[[str], str]
 ) -> Written:
     """``scan(h ← tanh(x W + h U))``, ``a if p else b``; ``texts`` are the operands."""
-    op, params = graph.op(node), graph.dag.nodes[node]["params"]
+    op, params = graph.op(node), graph.dag._node[node]["params"]
     taken = {i: label(users[0]) for i, users in results(graph, node).items()}
     if op.name == "cond":
         each = [_Inside(body, texts[1:], 0, {}) for body in bodies_of(op, params).values()]

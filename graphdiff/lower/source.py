@@ -342,7 +342,7 @@ def _ops(graph: Graph, nodes: Iterable[str]) -> Iterator[Op]:
     for node in nodes:
         op = graph.op(node)
         yield op
-        for body in bodies_of(op, graph.dag.nodes[node]["params"]).values():
+        for body in bodies_of(op, graph.dag._node[node]["params"]).values():
             yield from _ops(body, body.order())
 
 
