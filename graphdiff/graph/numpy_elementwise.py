@@ -166,6 +166,29 @@ def allclose(
     return np.all(isclose(a, b, rtol, atol, equal_nan))
 
 
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    """np.array_equal."""
+    if np.shape(a1) != np.shape(a2):
+        return False
+    equal = a1 == a2
+    return np.all(equal | np.isnan(a1) & np.isnan(a2) if equal_nan else equal)
+
+
+def isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False,
+    *, kind: Any = None,
+) -> Any:  # fmt: skip
+    """np.isin."""
+    found = np.any(np.expand_dims(element, -1) == np.ravel(test_elements), axis=-1)
+    return np.logical_not(found) if invert else found
+
+
+def ldexp(x1: Any, x2: Any) -> Any:
+    """np.ldexp; in two steps, so that what is very small can become very large."""
+    half = x2 // 2
+    return x1 * np.exp2(half) * np.exp2(x2 - half)
+
+
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
     {
         np.conjugate: same,
@@ -175,6 +198,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
         np.fmin: fmin,
         np.logaddexp: logaddexp,
         np.divmod: divmod_,
+        np.ldexp: ldexp,
         np.modf: modf,
         np.logical_xor: logical_xor,
         np.degrees: degrees,
@@ -191,6 +215,8 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.angle: lambda z, deg=False: np.where(z < 0, 180.0 if deg else np.pi, 0.0),
         np.isclose: isclose,
         np.allclose: allclose,
+        np.array_equal: array_equal,
+        np.isin: isin,
         np.nan_to_num: nan_to_num,
         np.round: around,
         np.around: around,

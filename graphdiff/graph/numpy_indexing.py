@@ -49,7 +49,8 @@ class Places(NamedTuple):
         return max(np.ndim(array) for array in self.arrays)
 
 
-def _is_array(entry: Any) -> bool:
+def is_array(entry: Any) -> bool:
+    """Whether an entry of an index is an array, a list or a tensor."""
     return isinstance(entry, (list, np.ndarray)) or hasattr(entry, "graph")
 
 
@@ -57,7 +58,7 @@ def _is_full(entry: Any) -> bool:
     return isinstance(entry, tuple) and entry in ((None, None, None), (None, None, 1))
 
 
-def _entries(a: Tensor, key: Any) -> tuple[Any, ...]:
+def entries_of(a: Tensor, key: Any) -> tuple[Any, ...]:
     """What stands between the commas; a mask that is known as the places where it is true."""
     given = [np.asarray(e) if isinstance(e, list) else e for e in _listed(key)]
     axis, entries = 0, list[Any]()
@@ -83,7 +84,7 @@ def _listed(key: Any) -> tuple[Any, ...]:
 
 
 def _is_mask(entry: Any) -> bool:
-    return _is_array(entry) and bool(entry.dtype.kind == "b")
+    return is_array(entry) and bool(entry.dtype.kind == "b")
 
 
 def _taken(entry: Any) -> int:
@@ -91,7 +92,7 @@ def _taken(entry: Any) -> int:
     return entry.ndim if _is_mask(entry) else 0 if entry is None or entry is Ellipsis else 1
 
 
-def _places(a: Tensor, entries: tuple[Any, ...]) -> Places:
+def places_of(a: Tensor, entries: tuple[Any, ...]) -> Places:
     """An index with arrays among its entries.
 
     Raises
@@ -106,7 +107,7 @@ def _places(a: Tensor, entries: tuple[Any, ...]) -> Places:
         )
     if any(entry is None for entry in entries):
         raise GraphError("a new axis beside integer arrays in an index", hint="index in two steps")
-    index = basic_index(tuple(0 if _is_array(e) else e for e in entries), a.ndim)
+    index = basic_index(tuple(0 if is_array(e) else e for e in entries), a.ndim)
     dots = next((i for i, e in enumerate(entries) if e is Ellipsis), len(entries))
     behind = len(index) - len(entries)
     axes, arrays = [], []
@@ -131,9 +132,9 @@ def _basic(a: Tensor, key: Any) -> Index:
 
 def getitem(a: Tensor, key: Any) -> Tensor:
     """``a[key]``."""
-    entries = _entries(a, key)
-    if any(map(_is_array, entries)):
-        return _gathered(a, _places(a, entries))
+    entries = entries_of(a, key)
+    if any(map(is_array, entries)):
+        return _gathered(a, places_of(a, entries))
     index = _basic(a, key)
     if not index:
         return a
@@ -179,9 +180,9 @@ def setitem(a: Tensor, key: Any, value: Any) -> Tensor:
         if mask.ndim < a.ndim:
             mask = np.expand_dims(mask, tuple(range(mask.ndim, a.ndim)))
         return where(mask, memory.fitted(part, a, "item assignment"), a)
-    entries = _entries(a, key)
-    if any(map(_is_array, entries)):
-        return _scattered(a, _places(a, entries), part)
+    entries = entries_of(a, key)
+    if any(map(is_array, entries)):
+        return _scattered(a, places_of(a, entries), part)
     index = _basic(a, key)
     if index:
         return apply("put", a, part, index=index)
@@ -206,72 +207,6 @@ def _scattered(a: Tensor, places: Places, value: Tensor) -> Tensor:
     return transpose(moved, np.argsort(order).tolist())
 
 
-def add_at(a: Any, indices: Any, b: Any) -> None:
-    """np.add.at: what comes to a place more than once is added up."""
-    if not hasattr(a, "graph"):
-        raise GraphError(
-            "np.add.at of a tensor into a NumPy array", hint="begin with np.zeros_like(x)"
-        )
-    entries = _entries(a, indices)
-    if not any(map(_is_array, entries)):
-        zero = np.zeros_like(a)
-        zero[indices] = b
-        memory.write(a, a + zero)
-        return
-    places = _places(a, entries)
-    if places.slices or places.axes != tuple(range(len(places.axes))):
-        raise GraphError("np.add.at beside slices", hint="move the axes to the front")
-    front = broadcast(*(np.shape(array) for array in places.arrays))
-    value = b if hasattr(b, "graph") else a.graph.constant(b)
-    spread = broadcast_to(value, (*front, *a.shape[len(places.axes) :]))
-    added = apply("scatter_add", spread, *places.arrays, shape=a.shape)
-    memory.write(a, memory.fitted(a + added, a, "np.add.at"))
-
-
-def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
-    """np.put_along_axis."""
-    if axis is None:
-        raise GraphError("np.put_along_axis without an axis", hint="ravel the array, and axis=0")
-    where = list(np.indices(np.shape(indices), sparse=True))
-    where[normal_axis(axis, arr.ndim)] = indices
-    arr[tuple(where)] = values
-
-
-def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    """np.put: assign to elements by their number in the flattened array."""
-    if hasattr(ind, "graph") or mode != "raise":
-        raise GraphError("np.put at numbers that are not known, or with mode=", hint="a[i] = v")
-    numbers = np.asarray(ind)
-    count = int(np.prod(np.shape(v)))
-    values = v if np.ndim(v) == 0 else np.take(v, np.arange(numbers.size) % max(count, 1))
-    places = np.unravel_index(numbers.ravel() % a.size, a.shape)
-    a[places] = values
-
-
-def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    """np.copyto."""
-    if not hasattr(dst, "graph"):
-        raise GraphError(
-            "np.copyto of a tensor into a NumPy array", hint="begin with np.zeros_like(x)"
-        )
-    dst[...] = src if where is True else np.where(where, src, dst)
-
-
-def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    """np.fill_diagonal of a matrix."""
-    if a.ndim != 2 or wrap:
-        raise GraphError("np.fill_diagonal of more than a matrix, or wrapped")
-    i = np.arange(min(a.shape))
-    a[i, i] = val
-
-
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
-    {
-        np.take: take,
-        np.take_along_axis: take_along_axis,
-        np.put_along_axis: put_along_axis,
-        np.put: put,
-        np.copyto: copyto,
-        np.fill_diagonal: fill_diagonal,
-    }
+    {np.take: take, np.take_along_axis: take_along_axis}
 )

@@ -1,4 +1,4 @@
-"""NumPy's functions that leave parts out, and that put nested lists of parts together."""
+"""NumPy's functions that leave parts out, put parts in, and join nested lists of parts."""
 
 from __future__ import annotations
 
@@ -36,17 +36,23 @@ def _leaves(arrays: Any) -> Iterator[Any]:
         yield arrays
 
 
-def _without(function: str, choose: Callable[[int], Any], arr: Any, axis: Any) -> Any:
-    """The entries along an axis that are chosen from their number."""
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
-    length = arr.shape[normal_axis(axis, arr.ndim)]
+def _length(function: str, arr: Any, axis: int) -> int:
+    """The length of an axis, which must be a number."""
+    length = np.shape(arr)[axis]
     if not isinstance(length, int):
         raise GraphError(
             f"{function} along a named dimension", got=repr(length),
             hint="the length of that axis must be a number",
         )  # fmt: skip
-    return np.take(arr, choose(length), axis=axis)
+    return length
+
+
+def _without(function: str, choose: Callable[[int], Any], arr: Any, axis: Any) -> Any:
+    """The entries along an axis that are chosen from their number."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    axis = normal_axis(axis, arr.ndim)
+    return np.take(arr, choose(_length(function, arr, axis)), axis=axis)
 
 
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
@@ -64,6 +70,26 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 def extract(condition: Any, arr: Any) -> Any:
     """np.extract."""
     return compress(condition if is_tensor(condition) else np.ravel(condition), arr)
+
+
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """np.insert; where the values go cannot depend on a tensor."""
+    if is_tensor(obj):
+        raise GraphError("np.insert before places that are not known", hint="use np.where")
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    ndim = np.ndim(arr)
+    axis = normal_axis(axis, ndim)
+    length = _length("np.insert", arr, axis)
+    values = np.reshape(values, (1,) * (ndim - np.ndim(values)) + np.shape(values))
+    if not isinstance(obj, slice) and np.ndim(obj) == 0:
+        values = np.moveaxis(values, 0, axis)
+        count = _length("np.insert", values, axis)
+    else:
+        count = len(np.arange(length)[obj]) if isinstance(obj, slice) else np.size(obj)
+    shape = (*np.shape(arr)[:axis], count, *np.shape(arr)[axis + 1 :])
+    order = np.insert(np.arange(length), obj, np.arange(length, length + count))
+    return np.take(np.concatenate([arr, np.broadcast_to(values, shape)], axis), order, axis=axis)
 
 
 def resize(a: Any, new_shape: Any) -> Any:
@@ -99,6 +125,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.delete: delete,
         np.compress: compress,
         np.extract: extract,
+        np.insert: insert,
         np.resize: resize,
         np.rollaxis: rollaxis,
         **({np.unstack: unstack} if hasattr(np, "unstack") else {}),  # of NumPy 2.1

@@ -10,12 +10,14 @@ import numpy as np
 
 from graphdiff.graph import (
     numpy_api,
+    numpy_applying,
     numpy_elementwise,
     numpy_indexing,
     numpy_joining,
     numpy_linalg,
     numpy_ordering,
     numpy_padding,
+    numpy_placing,
     numpy_polynomials,
     numpy_products,
     numpy_reduction,
@@ -29,12 +31,14 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         **numpy_api.FUNCTIONS,
+        **numpy_applying.FUNCTIONS,
         **numpy_elementwise.FUNCTIONS,
         **numpy_indexing.FUNCTIONS,
         **numpy_joining.FUNCTIONS,
         **numpy_linalg.FUNCTIONS,
         **numpy_ordering.FUNCTIONS,
         **numpy_padding.FUNCTIONS,
+        **numpy_placing.FUNCTIONS,
         **numpy_polynomials.FUNCTIONS,
         **numpy_products.FUNCTIONS,
         **numpy_reduction.FUNCTIONS,

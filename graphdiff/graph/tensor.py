@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph import memory, numpy_indexing, numpy_table, scipy_special
+from graphdiff.graph import memory, numpy_indexing, numpy_placing, numpy_table, scipy_special
 from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
@@ -206,7 +206,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
             kwargs.setdefault("axis", 0)
             return numpy_table.METHODS[ufunc, method](*args, **kwargs)
         if method == "at" and ufunc is np.add:
-            return numpy_indexing.add_at(*args)
+            return numpy_placing.add_at(*args)
         if method != "__call__":
             _refuse(f"np.{name}.{method}", "use the function instead, such as np.sum")
         if "out" in kwargs:

@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import graphdiff as gd
+from graphdiff.errors import GraphdiffError
 from tests.reference import run
 
 jax.config.update("jax_enable_x64", True)
@@ -87,6 +89,35 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
     "meshgrid": (lambda n, v, x: n.meshgrid(v, x[0])[0] * n.meshgrid(v, x[0])[1], (V, A)),
     "sort": (lambda n, x: n.sort(x, axis=0) ** 2, (A,)),
     "median": (lambda n, x: n.median(x, axis=1) ** 2 + n.quantile(x, 0.3), (A,)),
+    "polynomials": (lambda n, v, x: n.polymul(n.polyadd(v, x[0]), n.polysub(x[1], v)) ** 2, (V, A)),
+    "polyder, polyint": (
+        lambda n, x: n.polyder(x[0], 2) * n.polyint(x[1], 2, n.asarray([1.0, 2.0]))[:2] ** 2,
+        (A,),
+    ),
+    "poly": (lambda n, v: n.poly(v) ** 2, (V,)),
+    "polyfit": (lambda n, x, y: n.polyfit(x[0], y[1], 2) * n.polyfit(x[1], y[2], 2), (A, A)),
+    "insert": (
+        lambda n, x, v: (
+            n.insert(x, 1, v, axis=1) ** 2 + n.insert(x, np.array([3]), v[:, None], axis=1)
+        ),
+        (A, V),
+    ),
+    "insert, ravelled": (
+        lambda n, x, v: n.insert(x, np.array([0, 5, 5]), v) * n.insert(x, 2, v) ** 2,
+        (A, V),
+    ),
+    "isin": (lambda n, x, v: n.where(n.isin(x, n.append(v, x[0])), x**2, x * v[0]), (A, V)),
+    "array_equal": (lambda n, x: n.where(n.array_equal(x, x), x**2, x), (A,)),
+    "ldexp": (lambda n, x: n.ldexp(x**2, TWO[[0, 1, 1, 0]]), (A,)),
+    "apply_along_axis": (
+        lambda n, x: (
+            n.apply_along_axis(lambda v: n.outer(v[:2], v), 0, x) ** 2
+            + n.apply_along_axis(n.sum, 1, x)[:, None]
+        ),
+        (A,),
+    ),
+    "apply_over_axes": (lambda n, x: n.apply_over_axes(n.sum, x**2, [0, 1]), (A,)),
+    "indices_from": (lambda n, x: x[n.tril_indices_from(x)] * x[n.triu_indices_from(x)], (S,)),
     "interp": (lambda n, x, f: n.interp(x, np.array([-1.0, 0.0, 1.5]), f**2), (A, V)),
 }
 
@@ -159,3 +190,41 @@ def test_closeness_is_numpys() -> None:
     assert gd.jit(lambda a: np.allclose(a, a))(A)
     xor = gd.jit(lambda a, b: np.logical_xor(a > 0, b > 0))(A, -A[::-1])
     np.testing.assert_array_equal(xor, np.logical_xor(A > 0, -A[::-1] > 0))
+
+
+def placed(n: Any, x: Any, v: Any) -> Any:
+    """Assignments by masks: NumPy's functions on the left, JAX's pure ones on the right."""
+    if n is np:
+        y, z = x * 1.0, x * 1.0
+        np.putmask(y, MASK, v)
+        np.place(z, MASK, v**2)
+        counted = np.bincount(TWO[[0, 1, 0]], v**2, minlength=5)
+    else:
+        y = n.where(MASK, n.resize(v, x.shape), x)
+        z = n.place(x, MASK, v**2, inplace=False)
+        counted = n.bincount(TWO[[0, 1, 0]], v**2, minlength=5, length=5)
+    return n.sum(y * z * x) + n.sum(counted * n.arange(5.0) ** 2)
+
+
+def test_placing_and_counting() -> None:
+    value, slopes = gd.value_and_grad(lambda x, v: placed(np, x, v), (0, 1))(A, V)
+    want, wanted = jax.value_and_grad(lambda x, v: placed(jnp, x, v), (0, 1))(A, V)
+    assert_allclose(value, placed(np, A, V), rtol=1e-14)
+    assert_allclose(value, want, rtol=1e-12)
+    assert_allclose(slopes[0], wanted[0], rtol=1e-12)
+    assert_allclose(slopes[1], wanted[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (lambda x: np.bincount(np.argsort(x[0]), x[0]), "the length of the result"),
+        (lambda x: np.insert(x, np.argmax(x), 1.0), "places that are not known"),
+        (lambda x: np.place(x, x > 0, [1.0, 2.0]), "a mask that is not known"),
+        (lambda x: np.putmask(np.zeros(3), np.ones(3, bool), x[0]), "into a NumPy array"),
+        (lambda x: np.poly(x), "a matrix"),
+    ],
+)
+def test_what_cannot_be_known_is_refused(f: Callable[[Any], Any], words: str) -> None:
+    with pytest.raises(GraphdiffError, match=words):
+        gd.jit(f)(A)

@@ -39,6 +39,17 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "vector norms": (lambda x: L.vector_norm(x, axis=(0, 1), ord=3) + L.vector_norm(x), STACK),
     "cond": (lambda x: L.cond(x) + L.cond(x, 1) + L.cond(x, -2) + L.matrix_rank(x), SQUARE),
     "tensors": (lambda x: L.tensorinv(x.reshape(3, 1, 3)) + L.tensorsolve(x, SIDE[:3]), SQUARE),
+    "triangular": (
+        lambda x: (
+            gd.linalg.solve_triangular(x, SIDE[:3])
+            + gd.linalg.solve_triangular(x, SIDE[:3], trans="T", lower=True, unit_diagonal=True)
+        ),
+        SQUARE,
+    ),
+    "from Cholesky's factor": (
+        lambda x: gd.linalg.cho_solve((L.cholesky(x @ x.T), True), TWO[:3]),
+        SQUARE,
+    ),
     "expm": (lambda x: gd.linalg.expm(x), SQUARE),
     "expm of a stack": (lambda x: gd.linalg.expm(x @ x.mT), STACK),
     "np.linalg's products": (
@@ -90,3 +101,21 @@ def test_the_exponential_is_that_of_scipy(size: float) -> None:
 def test_what_has_no_rule_is_refused_by_name(call: Any, message: str) -> None:
     with pytest.raises(gd.GraphdiffError, match=message):
         call(gd.Graph().input("x", (4, 3)))
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("trans", [0, "T"])
+@pytest.mark.parametrize("unit", [True, False])
+def test_triangular_systems_are_scipys(lower: bool, trans: Any, unit: bool) -> None:
+    given = SQUARE.copy()
+    given[np.triu_indices(3, 1) if lower else np.tril_indices(3, -1)] = np.nan
+    found = gd.linalg.solve_triangular(given, TWO[:3], trans, lower, unit)
+    wanted = scipy.linalg.solve_triangular(SQUARE, TWO[:3], trans, lower, unit)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_system_is_solved_from_choleskys_factor_as_scipy_does(lower: bool) -> None:
+    factor = scipy.linalg.cholesky(SQUARE @ SQUARE.T, lower=lower)
+    found = gd.linalg.cho_solve((factor, lower), SIDE[:3])
+    np.testing.assert_allclose(found, scipy.linalg.cho_solve((factor, lower), SIDE[:3]), rtol=1e-10)
