@@ -5,10 +5,10 @@ Each rule returns the results of the node, with the axis of examples in front.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphdiff.autodiff.batched import Use
+from graphdiff.autodiff.batched import Batched, Use
 from graphdiff.graph.body import cut_out, inline, input_names, output_nodes
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.order import users_of
@@ -25,23 +25,32 @@ def scan(use: Use, batch: Batch) -> tuple[Tensor, ...]:
     carries, slices = params["carries"], params["slices"]
     moved = _moved(params["body"], carries, {i for i, x in enumerate(operands) if x.has_axis})
     body, ends = _batched(params["body"], moved, set(range(carries)) & moved, use.length, batch)
-    values: list[Tensor] = []
-    for i, x in enumerate(operands):
-        if i < carries:
-            values.append(x.spread(use.length) if i in moved else x.value)
-        elif i < carries + slices and x.has_axis:
-            values.append(_exchanged(x.value))
-        else:
-            values.append(x.value)
-    graph = values[0].graph
-    loop = graph.apply("scan", tuple(values), {**params, "body": body})
-    found: list[Tensor] = []
-    for i, has_axis in enumerate(ends):
-        part = graph.apply("result", (loop,), {"index": i})
-        if has_axis and i >= carries:
-            part = _exchanged(part)
-        found.append(part if has_axis else _spread(part, use.length))
-    return tuple(found)
+    whole = moved & set(range(carries))
+    values = _handed(operands, whole, range(carries, carries + slices), use.length)
+    loop = values[0].graph.apply("scan", values, {**params, "body": body})
+    return _taken(loop, ends, carries, use.length)
+
+
+def reversal(use: Use, batch: Batch) -> tuple[Tensor, ...]:
+    """The steps of a loop from the last to the first: both bodies are made for many."""
+    params, operands, length = use.params, use.operands, use.length
+    carries, states, slices = params["carries"], params["states"], params["slices"]
+    given = {i for i, x in enumerate(operands) if x.has_axis}
+    moved = _moved(params["step"], states, {i - carries for i in given if i >= carries})
+    stated = moved & set(range(states))
+    step, after = _batched(params["step"], moved, stated, length, batch)
+    residuals = after[states:]
+    begins = {i for i in given if i < carries}
+    begins |= {carries + k for k, has_axis in enumerate(residuals) if has_axis}
+    begins |= {i - states + len(residuals) for i in given if i >= carries + states}
+    moved = _moved(params["body"], carries, begins)
+    whole = moved & set(range(carries))
+    body, ends = _batched(params["body"], moved, whole, length, batch)
+    first = carries + states
+    whole |= {carries + i for i in stated}
+    values = _handed(operands, whole, range(first, first + slices), length)
+    loop = values[0].graph.apply("reversal", values, {**params, "body": body, "step": step})
+    return _taken(loop, ends, carries, length)
 
 
 def while_loop(use: Use, batch: Batch) -> tuple[Tensor, ...]:
@@ -116,6 +125,31 @@ def custom_gradient(use: Use, batch: Batch) -> tuple[Tensor, ...]:
     return (values[0].graph.apply("custom_gradient", values, {**params, "backward": backward}),)
 
 
+def _handed(
+    operands: Sequence[Batched], whole: set[int], slices: range, length: Dimension
+) -> tuple[Tensor, ...]:
+    """The operands of a loop for many: ``whole`` with their axis, slices behind that of steps."""
+    return tuple(
+        x.spread(length) if i in whole
+        else _exchanged(x.value) if i in slices and x.has_axis
+        else x.value
+        for i, x in enumerate(operands)
+    )  # fmt: skip
+
+
+def _taken(
+    loop: Tensor, ends: Sequence[bool], carries: int, length: Dimension
+) -> tuple[Tensor, ...]:
+    """The results of a loop for many, with the axis of examples in front."""
+    found: list[Tensor] = []
+    for i, has_axis in enumerate(ends):
+        part = loop.graph.apply("result", (loop,), {"index": i})
+        if has_axis and i >= carries:
+            part = _exchanged(part)
+        found.append(part if has_axis else _spread(part, length))
+    return tuple(found)
+
+
 def _moved(body: Graph, carries: int, given: set[int]) -> set[int]:
     """The inputs of a loop's body that have the axis of examples."""
     inputs, outputs = input_names(body), output_nodes(body)
@@ -175,6 +209,7 @@ def _spread(x: Tensor, length: Dimension) -> Tensor:
 
 RULES: dict[str, Callable[[Any, Batch], tuple[Tensor, ...]]] = {
     "scan": scan,
+    "reversal": reversal,
     "while_loop": while_loop,
     "cond": cond,
     "custom_gradient": custom_gradient,

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from graphdiff.autodiff.influences import influences
 from graphdiff.autodiff.inside import beside_input, or_zeros, zeros
+from graphdiff.autodiff.reversals import as_scans, put_in
 from graphdiff.graph.body import cut_out, input_names, output_nodes
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
@@ -48,7 +49,8 @@ def push_forward_through(
 
     They are results of a new node, which computes the values beside them.
     """
-    push = _push_cond if graph.op(node).name == "cond" else _push_loop
+    pushes = {"cond": _push_cond, "reversal": _push_reversal}
+    push = pushes.get(graph.op(node).name, _push_loop)
     return push(graph, node, tangents, seed, push_forward)
 
 
@@ -117,6 +119,18 @@ def _push_cond(
     return {
         i: graph.apply("result", (loop,), {"index": len(deep) + k}) for k, i in enumerate(moved)
     }
+
+
+def _push_reversal(
+    graph: Graph, node: str, tangents: Mapping[int, Tensor], seed: str, push_forward: PushForward
+) -> dict[int, Tensor]:
+    scans = as_scans(graph, node)
+    inputs, outputs = input_names(scans), output_nodes(scans)
+    beside = {i: beside_input(scans, f"d{inputs[i]}", inputs[i]) for i in tangents}
+    found = _pushed(scans, outputs, inputs, beside, seed, push_forward)
+    kept = {i: value for i, value in enumerate(found) if value is not None}
+    values = put_in(scans, list(kept.values()), list(tangents.values()), graph, node)
+    return dict(zip(kept, values, strict=True))
 
 
 def _pushed(

@@ -7,6 +7,8 @@ of c, and the sum so far of that of w. The values of a step that the product nee
 the first loop stacks them as further results, and the second takes its slices of them. Views of
 them, and what depends on constants alone, are made again and not stacked.
 
+A loop with checkpoints stacks nothing; its gradient is a `reversal`, which runs the steps again.
+
 A branch has no steps to remember: its gradient is a branch that computes what it needs again.
 """
 
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 
 from graphdiff.autodiff.influences import influences
 from graphdiff.autodiff.inside import beside_input, called_in, or_zeros, zeros
+from graphdiff.autodiff.reversals import as_scans, put_in
 from graphdiff.errors import GradientError
 from graphdiff.graph.body import cut_out, input_names, output_nodes, remake, result_of
 from graphdiff.graph.dag import Graph
@@ -62,6 +65,8 @@ def pull_back_through(
             hint="use gd.fori or gd.scan, whose number of steps is known, or forward mode: "
             'gd.jvp, gd.jacobian(f, mode="forward")',
         )  # fmt: skip
+    if op == "reversal":
+        return _pull_back_reversal(graph, node, cotangents, wanted, seed, linear, pull_back)
     if op == "cond":
         return _pull_back_cond(graph, node, cotangents, wanted, seed, linear, pull_back)
     return _pull_back_scan(graph, node, cotangents, wanted, seed, linear, pull_back)
@@ -127,40 +132,86 @@ def _pull_back_scan(
     if not by:
         return {}
     back = _step_back(loop, varied, by, cotangents, seed, linear, pull_back)
-    stored, others = _needed(loop, back)
-    count = len(operands)
-    begins = [*back.begins, *back.rows, *stored, *others, *inputs[count:]]
-    step = cut_out(body, back.ends, begins, f"gradient of {body.name}")
-    _name_after(step, loop.forward, seed)
-    for name in loop.among(stored, 0, carries):
-        if f"{name}_before" not in step:
-            step._rename(name, f"{name}_before")
     first = [
         cotangents[i] if i in cotangents and i < carries else zeros(graph, graph.spec(operands[i]))
         for i in back.positions[: len(back.begins)]
     ]
-    place = dict(zip(inputs, operands, strict=False))
-    values = (
-        *first,
-        *(cotangents[i] for i in cotangents if i >= carries),
-        *_store(loop, stored),
-        *(graph[place[name]] for name in others),
-    )
-    read = loop.among(others, carries, carries + slices)
+    rows = [cotangents[i] for i in cotangents if i >= carries]
+    run_back = _from_stored if params["checkpoints"] is None else _from_checkpoints
+    gradient = run_back(loop, back, first, rows, seed)
+    return {
+        i: graph.apply("result", (gradient,), {"index": k})
+        for k, i in enumerate(back.positions)
+        if i in wanted
+    }
+
+
+def _from_stored(
+    loop: _Loop, back: _StepBack, first: Sequence[Tensor], rows: Sequence[Tensor], seed: str
+) -> Tensor:
+    """The loop back, from what the first loop stacks."""
+    graph, params = loop.graph, loop.graph.dag.nodes[loop.node]["params"]
+    stored, others = _needed(loop, back)
+    begins = [*back.begins, *back.rows, *stored, *others, *loop.inputs[len(loop.operands) :]]
+    body = _body_back(loop, back, begins, stored, seed)
+    place = dict(zip(loop.inputs, loop.operands, strict=False))
+    values = (*first, *rows, *_store(loop, stored), *(graph[place[name]] for name in others))
+    read = loop.among(others, loop.carries, loop.carries + loop.slices)
     changed = {
-        "body": step,
+        "body": body,
         "carries": len(first),
         "slices": len(back.rows) + len(stored) + len(read),
         "length": params["length"],
         "reverse": not params["reverse"],
         "index": params["index"],
     }
-    gradient = graph.apply("scan", values, changed)
-    return {
-        i: graph.apply("result", (gradient,), {"index": k})
-        for k, i in enumerate(back.positions)
-        if i in wanted
+    return graph.apply("scan", values, changed)
+
+
+def _from_checkpoints(
+    loop: _Loop, back: _StepBack, first: Sequence[Tensor], rows: Sequence[Tensor], seed: str
+) -> Tensor:
+    """The loop back, which runs the steps again from a few states that are kept."""
+    graph, params = loop.graph, loop.graph.dag.nodes[loop.node]["params"]
+    carries = loop.carries
+    stored, _ = _needed(loop, back)
+    given = [*back.rows, *loop.inputs[carries:]]
+    ends = [*loop.outputs[:carries], *stored]
+    step = cut_out(loop.body, ends, [*loop.inputs[:carries], *given])
+    body = _body_back(loop, back, [*back.begins, *stored, *given], stored, seed)
+    for name in loop.inputs[:carries]:
+        if f"{name}_before" not in step:
+            step._rename(name, f"{name}_before")
+    values = (
+        *first,
+        *(graph[name] for name in loop.operands[:carries]),
+        *rows,
+        *(graph[name] for name in loop.operands[carries:]),
+    )
+    changed = {
+        "body": body,
+        "step": step,
+        "carries": len(first),
+        "states": carries,
+        "slices": len(rows) + loop.slices,
+        "length": params["length"],
+        "reverse": params["reverse"],
+        "index": params["index"],
+        "checkpoints": params["checkpoints"],
     }
+    return graph.apply("reversal", values, changed)
+
+
+def _body_back(
+    loop: _Loop, back: _StepBack, begins: Sequence[str], stored: Sequence[str], seed: str
+) -> Graph:
+    """A step back as a body; the state before a step is called so."""
+    body = cut_out(loop.body, back.ends, begins, f"gradient of {loop.body.name}")
+    _name_after(body, loop.forward, seed)
+    for name in loop.among(stored, 0, loop.carries):
+        if f"{name}_before" not in body:
+            body._rename(name, f"{name}_before")
+    return body
 
 
 def _step_back(
@@ -209,6 +260,25 @@ def _needed(loop: _Loop, back: _StepBack) -> tuple[list[str], list[str]]:
     fixed = loop.among(kept, last, len(loop.operands))
     given = set(loop.inputs[loop.carries :])
     return [name for name in kept if name not in given], [*read, *fixed]
+
+
+def _pull_back_reversal(
+    graph: Graph,
+    node: str,
+    cotangents: Mapping[int, Tensor],
+    wanted: Sequence[int],
+    seed: str,
+    linear: bool,
+    pull_back: PullBack,
+) -> dict[int, Tensor]:
+    scans = as_scans(graph, node)
+    inputs, outputs = input_names(scans), output_nodes(scans)
+    given = [beside_input(scans, f"d{seed}/d{outputs[i]}", outputs[i]) for i in cotangents]
+    seeds = list(zip((scans[outputs[i]] for i in cotangents), given, strict=True))
+    found = pull_back(seeds, [scans[inputs[i]] for i in wanted], seed, linear)
+    kept = {i: value for i, value in zip(wanted, found, strict=True) if value is not None}
+    values = put_in(scans, list(kept.values()), list(cotangents.values()), graph, node)
+    return dict(zip(kept, values, strict=True))
 
 
 def _pull_back_cond(

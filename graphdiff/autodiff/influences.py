@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphdiff.autodiff.reversals import as_scans
 from graphdiff.graph.body import bodies_of, input_names, output_nodes
 from graphdiff.graph.dag import Graph
 
@@ -13,6 +14,8 @@ def influences(graph: Graph, node: str) -> list[set[int]]:
     if op.name == "cond":
         branches = [_dependence(body) for body in bodies_of(op, params).values()]
         return [{i + 1 for i in a | b} for a, b in zip(*branches, strict=True)]
+    if op.name == "reversal":
+        return _dependence(as_scans(graph, node))
     found = _dependence(params["body"])
     carries = params["carries"]
     while True:  # what a carried value depends on, its successors do

@@ -100,7 +100,8 @@ def begins_loops(graph: Graph, node: str) -> bool:
     """Whether a value is only what loops begin with: each of them then makes one of its own."""
     nodes, users = graph.dag.nodes, graph.dag.succ[node]
     return all(
-        "carries" in nodes[user]["params"] and key < nodes[user]["params"]["carries"]
+        "carries" in (params := nodes[user]["params"])
+        and key < params["carries"] + params.get("states", 0)
         for user, keys in users.items()
         for key in keys
     )

@@ -28,7 +28,7 @@ from graphdiff.graph.carries import (
     widened,
 )
 from graphdiff.graph.nest import Structure, flatten, leaf_names, mapped, unflatten
-from graphdiff.graph.steps import Steps
+from graphdiff.graph.steps import Steps, checked_checkpoints
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import called, function_name
 from graphdiff.ops.dimension import combine
@@ -40,6 +40,7 @@ def scan(
     xs: Any = None,
     length: int | str | None = None,
     reverse: bool = False,
+    checkpoints: int | None = None,
 ) -> tuple[Any, Any]:
     """A loop over the slices of arrays along their first axis, with values that are carried along.
 
@@ -58,6 +59,9 @@ def scan(
         The number of steps: an int or the name of a dimension.
     reverse
         Whether to run from the last slice to the first. What is stacked keeps the order of ``xs``.
+    checkpoints
+        How many carries, the first among them, the gradient may keep at a time. None stores what it
+        needs of every step.
 
     Returns
     -------
@@ -79,6 +83,12 @@ def scan(
     from the last step to the first, which reads what the first loop stored: of each step the values
     that the derivative needs.
 
+    With ``checkpoints=c`` the first loop stores nothing. The gradient runs the steps again from the
+    carries that it keeps, of which there are never more than c: beside once in each step back, of l
+    steps r·l − C(c + r, c + 1) in all, where r is the least number with C(c + r, c) ≥ l. No
+    schedule runs fewer (A. Griewank and A. Walther, "Algorithm 799: revolve", 2000). The values are
+    the same to the last bit. What is differentiated once more stores every step.
+
     Examples
     --------
     >>> import numpy as np, graphdiff as gd
@@ -88,13 +98,20 @@ def scan(
     >>> gd.scan(horner, 0.0, np.array([1.0, 2.0, 3.0]))
     (np.float64(11.0), array([ 1.,  4., 11.]))
     """
+    checkpoints = checked_checkpoints(checkpoints)
     steps = Steps(body, init, xs, length)
     if not steps.tensors():
         return steps.run(reverse)
-    return steps.node(reverse)
+    return steps.node(reverse, checkpoints)
 
 
-def fori(lower: Any, upper: Any, body: Callable[..., Any], init: Any) -> Any:
+def fori(
+    lower: Any,
+    upper: Any,
+    body: Callable[..., Any],
+    init: Any,
+    checkpoints: int | None = None,
+) -> Any:
     """``for i in range(lower, upper): value = body(i, value)``, beginning with ``init``.
 
     Parameters
@@ -106,6 +123,8 @@ def fori(lower: Any, upper: Any, body: Callable[..., Any], init: Any) -> Any:
         ``(i, value) -> value``, of the same nesting, shapes and dtypes as ``init``.
     init
         The first value.
+    checkpoints
+        See `scan`.
 
     Examples
     --------
@@ -115,6 +134,7 @@ def fori(lower: Any, upper: Any, body: Callable[..., Any], init: Any) -> Any:
     >>> gd.grad(lambda x: gd.fori(0, 3, lambda i, y: y * x, 1.0))(2.0)
     np.float64(12.0)
     """
+    checkpoints = checked_checkpoints(checkpoints)
     if isinstance(lower, Tensor) or isinstance(upper, Tensor):
         return while_loop(
             lambda both: both[0] < upper,
@@ -125,7 +145,7 @@ def fori(lower: Any, upper: Any, body: Callable[..., Any], init: Any) -> Any:
     if isinstance(length, int) and length <= 0:
         return mapped(as_array, init)
     steps = Steps(body, init, None, length, first=lower)
-    return steps.run(False)[0] if not steps.tensors() else steps.node(False)[0]
+    return steps.run(False)[0] if not steps.tensors() else steps.node(False, checkpoints)[0]
 
 
 def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:

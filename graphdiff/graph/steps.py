@@ -101,7 +101,7 @@ class Steps:
         every = (*self.init, *self.xs, *self.body.taken.values())
         return [value for value in every if isinstance(value, Tensor)]
 
-    def node(self, reverse: bool) -> tuple[Any, Any]:
+    def node(self, reverse: bool, checkpoints: int | None) -> tuple[Any, Any]:
         """The loop as a node of a graph."""
         graph = innermost(self.tensors())
         operands = [*self.init, *self.xs, *self.body.taken.values()]
@@ -115,6 +115,7 @@ class Steps:
             "length": self.length,
             "reverse": bool(reverse),
             "index": index,
+            "checkpoints": checkpoints,
         }
         values = tuple(constant(graph, value) for value in operands)
         node = graph.apply("scan", values, params)
@@ -179,6 +180,17 @@ def _common_length(xs: Sequence[Any], names: Sequence[str], length: Any) -> Dime
             got=", ".join(f"{name}: {part}" for name, part in found.items()),
         )  # fmt: skip
     return next(iter(found.values()))
+
+
+def checked_checkpoints(checkpoints: Any) -> int | None:
+    """How many states to keep at a time; None for all of them."""
+    whole = isinstance(checkpoints, (int, np.integer)) and not isinstance(checkpoints, bool)
+    if checkpoints is not None and not (whole and checkpoints >= 1):
+        raise GraphError(
+            "checkpoints is how many states the gradient keeps at a time", origin=here(),
+            expected="an int from 1 on, or None", got=repr(checkpoints),
+        )  # fmt: skip
+    return None if checkpoints is None else int(checkpoints)
 
 
 def known(length: Dimension) -> int:

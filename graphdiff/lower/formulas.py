@@ -71,10 +71,13 @@ def _of_loop(
         return Written(", ".join(chosen), LOOSEST)
     own = params["carries"] + params.get("slices", 0)
     carried = {i: text for i, text in taken.items() if i < params["carries"]}
-    inside = _Inside(params["body"], texts[own:], own, carried)
+    outside = texts[own + params.get("states", 0) :]
+    if op.name == "reversal":
+        own += len(output_nodes(params["step"])) - params["states"]
+    inside = _Inside(params["body"], outside, own, carried)
     steps = inside.statements(params["carries"])
-    if op.name == "scan":
-        return Written(f"scan({'; '.join(steps)})")
+    if "length" in params:
+        return Written(f"{op.name}({'; '.join(steps)})")
     test = _Inside(params["condition"], texts[own:], own, carried)
     return Written(f"while({test.outputs()[0]}: {'; '.join(steps)})")
 

@@ -122,6 +122,10 @@ class Names:
             self.counters.setdefault(self.depth, known)
         return known
 
+    def helper(self, wish: str) -> str:
+        """A variable for what is no node."""
+        return self._unique(wish)
+
     def label(self, node: str) -> str:
         """A node's name for people: its own, ``∂J/∂h``, or its variable."""
         derivatives = self.graph.dag.graph["derivatives"]

@@ -18,9 +18,10 @@ import numpy as np
 from graphdiff.graph.body import begins_loops, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.origin import ends_a_line
-from graphdiff.lower.control import Block, block, typed
+from graphdiff.lower.control import block
 from graphdiff.lower.names import Names
 from graphdiff.lower.statements import Line
+from graphdiff.lower.steps import Block, typed
 from graphdiff.ops.dimension import Dim, Shape, dimension_names
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op

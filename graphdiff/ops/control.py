@@ -12,6 +12,7 @@ from typing import Any
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ops.dimension import Dimension, dimension
+from graphdiff.ops.kernels import snapshots
 from graphdiff.ops.notation import Form, Site, Written
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.spec import Spec
@@ -39,23 +40,61 @@ def _infer_scan(
     length: Dimension,
     reverse: bool,
     index: bool,
+    checkpoints: int | None,
 ) -> Spec:
-    outputs = _specs(body.outputs)
     rest = specs[carries:]
-    for spec in rest[:slices]:
+    given = [*specs[:carries], *_slices_of(rest[:slices], length), *rest[slices:]]
+    return _check_steps(body, given, carries, length, index)
+
+
+def _slices_of(specs: Sequence[Spec], length: Dimension) -> list[Spec]:
+    """What one step is handed of arrays that are looped over."""
+    for spec in specs:
         if not spec.ndim or spec.shape[0] != length:
             raise ShapeError("not one slice a step", expected=f"({length}, …)", got=repr(spec))
-    each = [Spec(spec.shape[1:], spec.dtype) for spec in rest[:slices]]
-    inputs = _specs(body.inputs)
-    inner = inputs[:-1] if index else inputs
-    _check([*specs[:carries], *each, *rest[slices:]], inner, "the operands")
+    return [Spec(spec.shape[1:], spec.dtype) for spec in specs]
+
+
+def _check_steps(
+    body: Any, given: Sequence[Spec], carries: int, length: Dimension, index: bool
+) -> Spec:
+    """The results of a loop over a body, whose inputs are ``given`` but for the step's number."""
+    inputs, outputs = _specs(body.inputs), _specs(body.outputs)
+    _check(given, inputs[:-1] if index else inputs, "the operands")
     _check(outputs[:carries], inputs[:carries], "the carried values after a step")
     stacked = (Spec((length, *spec.shape), spec.dtype) for spec in outputs[carries:])
     return Spec.several((*outputs[:carries], *stacked))
 
 
-def _normal_scan(*specs: Spec, **params: Any) -> dict[str, Any]:
-    return {**_with_graphs("body")(*specs, **params), "length": dimension(params["length"])}
+def _infer_reversal(
+    *specs: Spec,
+    body: Any,
+    step: Any,
+    carries: int,
+    states: int,
+    slices: int,
+    length: Dimension,
+    reverse: bool,
+    index: bool,
+    checkpoints: int,
+) -> Spec:
+    first, rest = specs[:carries], specs[carries + states :]
+    each = _slices_of(rest[:slices], length)
+    before = specs[carries : carries + states]
+    _check_steps(step, [*before, *each, *rest[slices:]], states, length, index)
+    residuals = _specs(step.outputs)[states:]
+    given = [*first, *residuals, *each, *rest[slices:]]
+    return _check_steps(body, given, carries, length, index)
+
+
+def _normal_loop(*names: str) -> Callable[..., dict[str, Any]]:
+    """Checks that parameters are graphs, and the length a dimension."""
+
+    def normal(*specs: Spec, **params: Any) -> dict[str, Any]:
+        found = _with_graphs(*names)(*specs, **params)
+        return {**found, "length": dimension(params["length"])}
+
+    return normal
 
 
 def _with_graphs(*names: str) -> Callable[..., dict[str, Any]]:
@@ -124,8 +163,9 @@ scan = Op(
         "length": REQUIRED,
         "reverse": False,
         "index": False,
+        "checkpoints": None,
     },
-    normal=_normal_scan,
+    normal=_normal_loop("body"),
     formula=_called("body"),
     bodies=("body",),
 )
@@ -135,7 +175,44 @@ The operands are the ``carries`` values that the first step begins with, the ``s
 slices along the first axis are handed to the steps, and values that are the same in all steps; with
 ``index`` the body has one input more, the number of the step. The results are the carried values
 after the last step, and the other outputs of all steps stacked. ``reverse`` runs from the last step
-to the first.
+to the first. With ``checkpoints`` the derivative in reverse mode is a `reversal` that keeps so many
+states at a time.
+"""
+
+reversal = Op(
+    "reversal",
+    _infer_reversal,
+    ("*operands",),
+    params={
+        "body": REQUIRED,
+        "step": REQUIRED,
+        "carries": REQUIRED,
+        "states": REQUIRED,
+        "slices": REQUIRED,
+        "length": REQUIRED,
+        "reverse": False,
+        "index": False,
+        "checkpoints": REQUIRED,
+    },
+    normal=_normal_loop("body", "step"),
+    formula=_called("body"),
+    kernel=snapshots,
+    bodies=("body", "step"),
+)
+"""A loop over the steps of another one, from its last to its first, which runs those steps again.
+
+The operands are the ``carries`` values that this loop begins with, the ``states`` that the other
+one began with, the ``slices`` arrays of which each step is handed a slice, and values that are the
+same in all steps. The graph ``step`` takes states, slices and what is the same, and results in the
+states after a step and in *residuals*; ``body`` takes carries, the residuals of the same step,
+slices, and what is the same, and results in carries and what is stacked. With ``index`` both have
+one input more, the number of the step. ``reverse`` says that the other loop runs from the last
+step.
+
+At most ``checkpoints`` states are kept at a time, the first among them, and of the steps forward as
+few are run as that allows: r·l − C(c + r, c + 1) for l steps and c states, where r is the least
+number with C(c + r, c) ≥ l, beside the one for the residuals in each step back (A. Griewank and
+A. Walther, "Algorithm 799: revolve", *ACM Transactions on Mathematical Software* 26, 2000).
 """
 
 while_loop = Op(
@@ -203,4 +280,4 @@ The graph takes the cotangent, the value and the operands; it results in the cot
 floats among those.
 """
 
-OPS = (scan, while_loop, cond, result, custom_gradient)
+OPS = (scan, reversal, while_loop, cond, result, custom_gradient)

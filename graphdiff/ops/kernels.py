@@ -261,3 +261,20 @@ def expm(x, *along):
     for _ in range(halvings):
         y = y @ y
     return y[..., :n, -n:]
+
+
+def snapshots(begin, end, room):
+    """Return before which steps between two to keep the state, with room for so many more.
+
+    A. Griewank and A. Walther, "Algorithm 799: revolve" (2000).
+    """
+    places = []
+    while room and end > begin:
+        r, before, reach = 0, 0, 1
+        while reach <= end - begin:  # C(s + r, s), for s = room + 1 states
+            r, before, reach = r + 1, reach, reach * (room + 2 + r) // (r + 1)
+        behind = before * (room + 1) // (room + r)
+        begin += max(1, min(before, end - begin + 1 - behind))
+        places.append(begin)
+        room -= 1
+    return places

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import FileError, GraphdiffError, PlanError, near
-from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.files import write_whole
 from graphdiff.ops import OPS
 from graphdiff.ops.dimension import evaluate_dimension
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
+from graphdiff.planning.loops import runs
 
 FORMAT, VERSION = "graphdiff costs", 1
 
@@ -79,13 +79,14 @@ class CostModel:
         return {node: self._node(graph, node, sizes or {}) for node in graph.order()}
 
     def _node(self, graph: Graph, node: str, sizes: Mapping[str, int]) -> float:
-        op, params = graph.op(node), graph.dag.nodes[node]["params"]
+        op = graph.op(node)
         if op.name in SOURCES or op.view:
             return 0.0
         if op.bodies:  # a loop takes its steps, a branch is counted with both sides
-            inner = (self.predict(body, sizes) for body in bodies_of(op, params).values())
-            length = evaluate_dimension(params.get("length", 1), sizes)
-            return length * sum(sum(seconds.values()) for seconds in inner)
+            return sum(
+                evaluate_dimension(times, sizes) * sum(self.predict(body, sizes).values())
+                for body, times in runs(graph, node, sizes)
+            )
         given = (graph.spec(node), *(graph.spec(operand) for operand in graph.operands(node)))
         return self.seconds(op, *(sized(spec, sizes) for spec in given))
 

@@ -15,19 +15,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import networkx as nx
-import numpy as np
 
 from graphdiff.errors import PlanError, near
-from graphdiff.graph.body import begins_loops, bodies_of
+from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.ops.dimension import Dimension, dimension_names, evaluate_dimension
-from graphdiff.ops.spec import Spec
+from graphdiff.ops.dimension import dimension_names, evaluate_dimension
 from graphdiff.planning.calibrate import CostModel
+from graphdiff.planning.loops import work_of
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import Action, Plan, make_plan, with_frees
+from graphdiff.planning.scratch import bytes_of, scratch_of
 
-_BUFFER = 8192  # elements of an operand that NumPy converts or broadcasts at a time
 _COPIED_BY_RESHAPE = frozenset(
     {"transpose", "slice", "broadcast_to", "sliding_window_view", "diagonal"}
 )
@@ -82,13 +81,13 @@ def weigh(
     values = owners(graph)
     seconds = None if costs is None else costs.predict(graph, known)
     for node, weights in values.dag.nodes.items():
-        weights["size"] = _bytes(graph.spec(node), known)
-        work = evaluate_dimension(work_of(graph, node), known)
+        weights["size"] = evaluate_dimension(bytes_of(graph, node, known), known)
+        work = evaluate_dimension(work_of(graph, node, known), known)
         weights["cost"] = work if seconds is None else round(1e9 * seconds[node])
     result = nx.DiGraph(**values.dag.graph)
     for node, weights in values.dag.nodes.items():
         arrays = [operand for operand in graph.operands(node) if operand not in values.numbers]
-        scratch = _scratch(graph, node, arrays, known)
+        scratch = scratch_of(graph, node, arrays, known)
         if scratch > weights["size"] // 20:
             result.add_node(Scratch(node), **{**weights, "size": scratch, "cost": 0})
             result.add_edge(Scratch(node), node)
@@ -154,36 +153,6 @@ def marked_steps(graph: Graph) -> tuple[tuple[Action, str], ...] | None:
     return tuple((act, str(names[node])) for act, node in with_frees(problem.own, sequence))
 
 
-def work_of(graph: Graph, node: str) -> Dimension:
-    """The floating-point operations of a node; of a loop, its length times those of a step.
-
-    Both sides of a branch count, and a loop whose length is not known counts as one step.
-    """
-    op, params = graph.op(node), graph.dag.nodes[node]["params"]
-    if not op.bodies:
-        return op.work(graph.spec(node), *(graph.spec(operand) for operand in graph.operands(node)))
-    total: Dimension = 0
-    for body in bodies_of(op, params).values():
-        for inner in body.order():
-            if body.dag.nodes[inner]["op"] not in SOURCES:
-                total = work_of(body, inner) + total
-    length: Dimension = params.get("length", 1)
-    return total * length
-
-
-def inside(graph: Graph, node: str) -> Dimension:
-    """The bytes of the values of a loop's step, all of which are there until the next one."""
-    total: Dimension = 0
-    for body in bodies_of(graph.op(node), graph.dag.nodes[node]["params"]).values():
-        for inner in body.order():
-            op = body.op(inner)
-            if op.bodies:
-                total = body.spec(inner).nbytes + inside(body, inner) + total
-            elif op.name not in SOURCES and not op.view:
-                total = body.spec(inner).nbytes + total
-    return total
-
-
 def _is_number(graph: Graph, node: str, operands: list[str], numbers: set[str]) -> bool:
     """Whether a value is written into the code as a number, or as arithmetic on numbers."""
     op = graph.dag.nodes[node]["op"]
@@ -233,38 +202,6 @@ def _checked_sizes(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
         if isinstance(length, bool) or not isinstance(length, int) or length < 1:
             raise PlanError(f"the length of {name!r} is not a positive int", got=repr(length))
     return sizes
-
-
-def _bytes(spec: Spec, sizes: Mapping[str, int]) -> int:
-    if spec.parts:
-        return sum(_bytes(part, sizes) for part in spec.parts)
-    return evaluate_dimension(spec.size, sizes) * spec.dtype.itemsize
-
-
-def _lengths(spec: Spec, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    return tuple(evaluate_dimension(part, sizes) for part in spec.shape)
-
-
-def _scratch(graph: Graph, node: str, arrays: list[str], sizes: Mapping[str, int]) -> int:
-    """The bytes that a node takes while it runs; ``arrays`` are its operands but for numbers."""
-    op, out = graph.op(node), graph.spec(node)
-    specs = [graph.spec(operand) for operand in arrays]
-    if op.bodies:
-        return evaluate_dimension(inside(graph, node), sizes)
-    if op.workspace is not None:
-        known = (Spec(_lengths(spec, sizes), spec.dtype) for spec in (out, *specs))
-        return int(op.workspace(*known, **graph.dag.nodes[node]["params"]))
-    if not op.elementwise or op.view:
-        return 0
-    if op.name == "where":  # its condition is taken as it is
-        dtype, alike = out.dtype, {out.dtype, np.dtype(bool)}
-    else:
-        dtype = np.result_type(*(spec.dtype for spec in specs)) if specs else out.dtype
-        alike = {dtype}
-    buffered = sum(
-        spec.size != 1 and (spec.shape != out.shape or spec.dtype not in alike) for spec in specs
-    )
-    return buffered * min(evaluate_dimension(out.size, sizes), _BUFFER) * dtype.itemsize
 
 
 def in_own_nodes(plan: Plan, dag: nx.DiGraph) -> Plan:

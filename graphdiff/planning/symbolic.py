@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import networkx as nx
 import numpy as np
 
-from graphdiff.errors import PlanError
 from graphdiff.graph.dag import Graph
 from graphdiff.ops.dimension import Dimension, formula
 from graphdiff.ops.lazily import Lazily
-from graphdiff.planning.cost import Scratch, inside, owners, work_of
+from graphdiff.planning.cost import Scratch, owners
+from graphdiff.planning.loops import work_of
 from graphdiff.planning.schedule import Plan
+from graphdiff.planning.scratch import bytes_of, inside, workspace_of
 
 if TYPE_CHECKING:
     import sympy
@@ -61,17 +62,11 @@ def weigh_symbolically(graph: Graph) -> nx.DiGraph:
         scratch: Dimension = inside(graph, node) if op.bodies else 0
         if op.workspace is not None:
             arrays = [graph.spec(u) for u in graph.operands(node) if u not in numbers]
-            try:
-                scratch = op.workspace(out, *arrays, **graph.dag.nodes[node]["params"])
-            except TypeError:
-                raise PlanError(
-                    "the memory that it works in is known for given sizes only", node=node,
-                    op=op.name, hint="sizes={…}",
-                ) from None  # fmt: skip
+            scratch = workspace_of(graph, node, out, arrays)
         if scratch != 0:
             result.add_node(Scratch(node), size=expression(scratch), cost=sympy.Integer(0))
             result.add_edge(Scratch(node), node)
-        size, cost = expression(out.nbytes), expression(work_of(graph, node))
+        size, cost = expression(bytes_of(graph, node)), expression(work_of(graph, node))
         result.add_node(node, **attributes, size=size, cost=cost)
         result.add_edges_from((base, node) for base in values.pred[node])
     return result

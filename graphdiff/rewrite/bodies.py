@@ -31,9 +31,7 @@ def narrow(draft: Draft) -> None:
         if node not in graph.dag:
             continue
         before = graph.operands(node)
-        {"scan": _narrow_scan, "while_loop": _narrow_while, "cond": _narrow_cond}[
-            graph.op(node).name
-        ](graph, node)
+        _NARROW[graph.op(node).name](graph, node)
         draft.remove_dead(dict.fromkeys(before))
 
 
@@ -99,6 +97,46 @@ def _repeats(graph: Graph, node: str) -> bool:
     return graph.spec(source).ndim < graph.spec(node).ndim
 
 
+def _narrow_reversal(graph: Graph, node: str) -> None:
+    params = graph.dag.nodes[node]["params"]
+    body, step, carries, states = (params[key] for key in ("body", "step", "carries", "states"))
+    inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
+    before, after = input_names(step), output_nodes(step)
+    wanted, read = _live(body, carries, set(results(graph, node)))
+    residuals = [k for k in range(states, len(after)) if inputs[carries - states + k] in read]
+    kept, needed = _live(step, states, set(residuals))
+    given = range(carries + states, len(operands) + params["index"])
+    shift = len(after) - 2 * states  # the residuals stand where the states do
+    useful = [i for i in given if inputs[i + shift] in read or before[i - carries] in needed]
+    first = [i for i in range(carries) if i in wanted]
+    begun = [j for j in range(states) if j in kept]
+    if len(first) + len(begun) + len(useful) + len(wanted) + len(residuals) == (
+        len(operands) + params["index"] + len(outputs) + len(after) - states
+    ):
+        return
+    taken = [inputs[carries - states + k] for k in residuals]
+    changed = {
+        **params,
+        "body": cut_out(
+            body,
+            [outputs[i] for i in sorted(wanted)],
+            [*(inputs[i] for i in first), *taken, *(inputs[i + shift] for i in useful)],
+        ),
+        "step": cut_out(
+            step,
+            [after[k] for k in (*begun, *residuals)],
+            [before[i] for i in (*begun, *(i - carries for i in useful))],
+        ),
+        "carries": len(first),
+        "states": len(begun),
+        "slices": sum(i < carries + states + params["slices"] for i in useful),
+        "index": any(i >= len(operands) for i in useful),
+    }
+    places = [*first, *(carries + j for j in begun), *(i for i in useful if i < len(operands))]
+    moved = {old: new for new, old in enumerate(sorted(wanted))}
+    remake(graph, node, [operands[i] for i in places], changed, moved)
+
+
 def _narrow_while(graph: Graph, node: str) -> None:
     params = graph.dag.nodes[node]["params"]
     body, condition, carries = params["body"], params["condition"], params["carries"]
@@ -147,6 +185,14 @@ def _narrow_cond(graph: Graph, node: str) -> None:
     remake(graph, node, given, changed, {old: new for new, old in enumerate(ends)})
 
 
+_NARROW = {
+    "scan": _narrow_scan,
+    "reversal": _narrow_reversal,
+    "while_loop": _narrow_while,
+    "cond": _narrow_cond,
+}
+
+
 def _live(body: Graph, carries: int, asked: set[int]) -> tuple[set[int], set[str]]:
     """The outputs of a loop's body that somebody needs, and all nodes that these need."""
     inputs, outputs = input_names(body), output_nodes(body)
@@ -184,6 +230,8 @@ def absorb(draft: Draft) -> None:
     alike: dict[Any, list[str]] = {}
     for node in loops_of(graph):
         op, params = graph.op(node), graph.dag.nodes[node]["params"]
+        if op.name == "reversal":  # nothing is added to one
+            continue
         names = tuple(body.name for body in bodies_of(op, params).values())
         fixed = tuple(params.get(key) for key in ("length", "reverse", "index"))
         alike.setdefault((op.name, names, fixed), []).append(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +27,16 @@ THEIRS = SimpleNamespace(
     while_loop=jax.lax.while_loop,
     grad=jax.grad,
 )
+KEEPING = [
+    SimpleNamespace(
+        **{
+            **vars(OURS),
+            "scan": partial(gd.scan, checkpoints=count),
+            "fori": partial(gd.fori, checkpoints=count),
+        }
+    )
+    for count in (1, 2, 3, 9)
+]
 RNG = np.random.default_rng(0)
 
 
@@ -214,6 +225,31 @@ def test_many_examples_of_parameters(case: Any) -> None:
     many = jax.tree.map(lambda a: np.stack([a, 0.9 * a]), p)
     found = gd.vmap(gd.grad(ours, 1), (0, None))(many, X)
     same(found, jax.vmap(jax.grad(theirs, 1), (0, None))(many, X))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_with_checkpoints_the_gradient_is_the_same_to_the_last_bit(program: Any) -> None:
+    p = parameters(program)
+    wanted = gd.value_and_grad(lambda p, x: program(OURS, p, x), (0, 1))(p, X)
+    for m in KEEPING:
+        found = gd.value_and_grad(lambda p, x, m=m: program(m, p, x), (0, 1))(p, X)
+        for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_all_transforms_of_a_loop_with_checkpoints(program: Any) -> None:
+    p, m = parameters(program), KEEPING[1]
+    ours, theirs = (lambda p, x, m=m: program(m, p, x) for m in (m, THEIRS))
+    v, gradient = direction(p), jax.grad(theirs)
+    same(gd.hvp(ours)(p, X, v), jax.jvp(lambda p: gradient(p, X), (p,), (v,))[1], 1e-9)
+    found = gd.grad(lambda x: np.sum(gd.grad(ours, 1)(p, x) ** 2))(X)
+    wanted = jax.grad(lambda x: jnp.sum(jax.grad(theirs, 1)(p, x) ** 2))(X)
+    same(found, wanted, 1e-9)
+    many = np.stack([X, 0.5 * X, -X])
+    same(gd.vmap(gd.grad(ours), (None, 0))(p, many), jax.vmap(gradient, (None, 0))(p, many))
+    each = jax.tree.map(lambda a: np.stack([a, 0.9 * a]), p)
+    same(gd.vmap(gd.grad(ours), (0, None))(each, X), jax.vmap(gradient, (0, None))(each, X))
 
 
 def newton(m: Any, a: Any) -> Any:
