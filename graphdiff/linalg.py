@@ -109,5 +109,6 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     array([1., 2.])
     """
     c, lower = c_and_lower
-    first = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
-    return solve_triangular(c, first, trans=1 if lower else 0, lower=lower)
+    ahead, behind = (c, np.conj(c)) if lower else (np.conj(c), c)
+    first = solve_triangular(ahead, b, trans=0 if lower else 1, lower=lower)
+    return solve_triangular(behind, first, trans=1 if lower else 0, lower=lower)

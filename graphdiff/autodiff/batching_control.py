@@ -114,7 +114,7 @@ def custom_gradient(use: Use, batch: Batch) -> tuple[Tensor, ...]:
     """
     params, (value, *operands) = use.params, use.operands
     moved = {0, 1, *(i for i, x in enumerate(operands, start=2) if x.has_axis)}
-    floats = [x for x in operands[: params["count"]] if x.value.spec.is_float]
+    floats = [x for x in operands[: params["count"]] if x.value.spec.is_inexact]
     body, _ = _batched(params["backward"], moved, set(range(len(floats))), use.length, batch)
     ends = [
         one if x.has_axis else body.apply("sum", (body[one],), {"axis": (0,)}).name

@@ -305,12 +305,12 @@ def edges_between(g: Graph, sources: Iterable[str], roots: Iterable[str]) -> lis
         operands = g.operands(node)
         along = [Edge(node, i, operand) for i, operand in enumerate(operands) if operand in reached]
         if along:
-            op, is_float = g.op(node), g.spec(node).is_float
+            op, is_inexact = g.op(node), g.spec(node).is_inexact
             along = [
                 edge
                 for edge in along
-                if is_float
-                and g.spec(edge.operand).is_float
+                if is_inexact
+                and g.spec(edge.operand).is_inexact
                 and (op.bodies or op.name == "result" or op.rule(edge.position) is not None)
             ]
         if along or node in sources:

@@ -221,7 +221,7 @@ def _check(g: Graph, edges: list[Edge], results: dict[str, str], arguments: dict
     touched = {edge.operand for edge in edges} | {edge.node for edge in edges}
     for node in [*results.values(), *arguments.values(), *sorted(touched)]:
         spec = g.spec(node)
-        if spec.ndim or not spec.is_float:
+        if spec.ndim or not spec.is_real:
             raise GradientError(
                 "only a network of float scalars is eliminated vertex by vertex",
                 node=node, op=g[node].op, origin=g[node].origin,

@@ -99,7 +99,7 @@ def _transposed_twice(
 ) -> list[Tensor | None]:
     """The tangents of values with no loop or branch on the way but those passed already."""
     graph = wrt[0][0].graph
-    floats = [value for value in of if value.spec.is_float]
+    floats = [value for value in of if value.spec.is_inexact]
     if not floats:
         return [None for _ in of]
     unknown = [graph.input(graph._fresh("cotangent"), value.shape, value.dtype) for value in floats]
@@ -124,4 +124,4 @@ def _transposed_twice(
                 node=value.name, op=value.op, origin=value.origin,
             )  # fmt: skip
     tangents = iter(found)
-    return [next(tangents) if value.spec.is_float else None for value in of]
+    return [next(tangents) if value.spec.is_inexact else None for value in of]

@@ -33,9 +33,9 @@ def _dependence(body: Graph) -> list[set[int]]:
     """For each output of a body, the inputs that a derivative flows from."""
     from_inputs: dict[str, set[int]] = {n: {i} for i, n in enumerate(input_names(body))}
     for node in body.order():
-        if node in from_inputs or not body.spec(node).is_float:
+        if node in from_inputs or not body.spec(node).is_inexact:
             from_inputs.setdefault(node, set())
-            if not body.spec(node).is_float:
+            if not body.spec(node).is_inexact:
                 from_inputs[node] = set()
             continue
         op, operands = body.op(node), body.operands(node)

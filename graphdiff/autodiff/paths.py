@@ -171,7 +171,7 @@ class _Writer:
     def _edges(self, between: set[str]) -> list[tuple[str, int, str]]:
         """The edges that a derivative flows along, those of the last node first."""
         g, reached, edges = self.g, {self.of}, []
-        between = {node for node in between if g.spec(node).is_float}
+        between = {node for node in between if g.spec(node).is_inexact}
         for node in reversed(self.order):
             if node in between and node in reached:
                 for position, operand in enumerate(g.operands(node)):

@@ -4,6 +4,9 @@ One sweep from the cost to the leaves (Goodfellow et al., *Deep Learning*, algor
 on a path from a differentiated value to the cost gives one vector-Jacobian product; the products
 that meet in a value are added once, and their sum is its *cotangent*.
 
+A contribution to a real value is real: the real part is taken once, as a broadcast is undone once,
+for all rules (see `graphdiff.ops.complex_parts`).
+
 Two things are put off for as long as possible, since that makes less work and better code. A
 broadcast: the cotangent of a mean stays the scalar factor in ``(2 / t) * e``. And the mask of a
 branch that was not taken (see `graphdiff.ops.op.Masked`).
@@ -28,6 +31,7 @@ from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Dimension, Shape, product
 from graphdiff.ops.op import Masked, Op
+from graphdiff.ops.spec import real_dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,11 @@ def pull_back(
     sweep.run([(value.name, cotangent) for value, cotangent in seeds])
     found: list[Tensor | None] = []
     for node in targets:
-        cotangent = sweep.table.get(node)
-        if cotangent is None:
+        if node not in sweep.table:
             found.append(None)
             continue
         with sweep.marking(node):
-            found.append(broadcast_to(cotangent.settled().value, graph.spec(node).shape))
+            found.append(sweep.whole(node))
     return found
 
 
@@ -143,7 +146,14 @@ def root_of(g: Graph, of: str | Tensor) -> tuple[str, str]:
             hint="differentiate np.sum(...) or np.mean(...) of it, or of its product with a "
             "constant vector",
         )  # fmt: skip
-    if not tensor.spec.is_float:
+    if tensor.spec.is_complex:
+        raise GradientError(
+            "a complex value has no gradient",
+            node=tensor.name, op=tensor.op, origin=tensor.origin,
+            expected="a real scalar", got=repr(tensor.spec),
+            hint="differentiate a real function of it, such as np.abs(z)**2 or np.real(z)",
+        )  # fmt: skip
+    if not tensor.spec.is_inexact:
         raise GradientError(
             "only a float can be differentiated",
             node=tensor.name, op=tensor.op, origin=tensor.origin, got=repr(tensor.spec),
@@ -168,11 +178,11 @@ def targets_of(g: Graph, wrt: str | Tensor | Sequence[str | Tensor] | None) -> d
     targets: dict[str, str] = {}
     for item in wrt:
         tensor = _tensor(g, item)
-        if not tensor.spec.is_float:
+        if not tensor.spec.is_inexact:
             raise GradientError(
                 "there is no derivative by a value that is not a float",
                 node=tensor.name, op=tensor.op, origin=tensor.origin,
-                expected="float64 or float32", got=repr(tensor.spec),
+                expected="a float, real or complex", got=repr(tensor.spec),
                 hint="declare it as a float, or leave it out of wrt",
             )  # fmt: skip
         targets[item if isinstance(item, str) else tensor.name] = tensor.name
@@ -195,13 +205,13 @@ def _tensor(g: Graph, item: object) -> Tensor:
 
 def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bool:
     """Whether a derivative flows along an edge."""
-    floats = graph.spec(operand).is_float and graph.spec(node).is_float
+    floats = graph.spec(operand).is_inexact and graph.spec(node).is_inexact
     return floats and op.rule(position) is not None
 
 
 def _passes(graph: Graph, node: str, loop: str, reached: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether a result of a loop has a derivative by what was reached of the loop's operands."""
-    if not graph.spec(node).is_float:
+    if not graph.spec(node).is_inexact:
         return False
     index = graph.dag.nodes[node]["params"]["index"]
     return not influences(graph, loop)[index].isdisjoint(reached[loop])
@@ -225,7 +235,7 @@ def _active(
             elif node in cut:
                 along = []
             else:
-                along = [i for i in along if graph.spec(operands[i]).is_float]
+                along = [i for i in along if graph.spec(operands[i]).is_inexact]
         if along or node in targets:
             reached[node] = tuple(along)
     needed = roots & reached.keys()
@@ -312,6 +322,13 @@ class Sweep:
                 mask = np.logical_or(mask, other)
         return Cotangent(value, mask, branched=any(part.branched for part in parts))
 
+    def whole(self, node: str) -> Tensor:
+        """A node's cotangent with nothing put off: of the node's own shape and dtype."""
+        spec, value = self.graph.spec(node), self.table[node].settled().value
+        if value.dtype != spec.dtype:
+            value = value.astype(spec.dtype)
+        return broadcast_to(value, spec.shape)
+
     def attribute(self, value: Tensor, node: str) -> None:
         """Note what a value is the cotangent of."""
         attributes = self.graph.dag._node[value.name]
@@ -349,8 +366,7 @@ class Sweep:
         for index, users in sorted(results(graph, node).items()):
             for user in users:
                 if user in self.table and user in self.active:
-                    part = self.table[user].settled().value
-                    value = broadcast_to(part, graph.spec(user).shape)
+                    value = self.whole(user)
                     cotangents[index] = cotangents[index] + value if index in cotangents else value
         self.products += len(positions)
         names = graph.operands(node)
@@ -375,19 +391,29 @@ class Sweep:
         guarded = cotangent.branched and op.singular and not self.linear
         if mask is None and guarded and made.name != cotangent.value.name:
             made = numpy_api.where(cotangent.value == 0, 0.0, made)
-        part = Cotangent(made, mask, cotangent.branched)
+        part = Cotangent(with_parts_of(made, operand), mask, cotangent.branched)
         full = shape if op.elementwise else made.shape
         if full != operand.shape:
             part = part.settled()
             part = replace(part, value=undo_broadcast(part.value, full, operand.shape))
-        if part.value.dtype != operand.dtype:
-            part = replace(part, value=part.value.astype(operand.dtype))
+        dtype = operand.dtype if part.value.dtype.kind == "c" else real_dtype(operand.dtype)
+        if part.value.dtype != dtype:
+            part = replace(part, value=part.value.astype(dtype))
         return part
 
 
 def broadcast_to(value: Tensor, shape: Shape) -> Tensor:
     """The value at its full shape."""
     return value if value.shape == shape else numpy_api.broadcast_to(value, shape)
+
+
+def with_parts_of(value: Tensor, operand: Tensor) -> Tensor:
+    """The real part of a complex contribution to a real operand, whose change is real.
+
+    The other way round nothing is to be done: a complex operand's cotangent may be real.
+    """
+    real = value.dtype.kind == "c" and operand.dtype.kind != "c"
+    return np.real(value) if real else value
 
 
 def undo_broadcast(value: Tensor, full: Shape, shape: Shape) -> Tensor:
@@ -424,8 +450,7 @@ def _add_output(sweep: Sweep, name: str, node: str, disconnected: str) -> None:
     with sweep.marking(node):
         found = sweep.table.get(node)
         if found is not None:
-            cotangent = found.settled()
-            value = broadcast_to(cotangent.value, spec.shape)
+            value = sweep.whole(node)
             if value.name != found.value.name:
                 sweep.attribute(value, node)
         else:

@@ -53,11 +53,11 @@ def check_floats(f: Callable[..., Any], args: Sequence[Any], position: int) -> N
     names = leaf_names(structure, argument_names(f, args, {})[position])
     for leaf, name in zip(leaves, names, strict=True):
         spec = spec_of(leaf, name)
-        number = isinstance(leaf, int) or (spec is not None and not spec.is_float)
+        number = isinstance(leaf, int) or (spec is not None and not spec.is_inexact)
         if number or (spec is None and structure.is_leaf):
             raise GradientError(
                 f"there is no derivative by {name!r}, which is not a float", origin=here(),
-                expected="float64 or float32", got=repr(leaf if spec is None else spec),
+                expected="a float, real or complex", got=repr(leaf if spec is None else spec),
                 hint="pass a float, such as 3.0 or x.astype(np.float64), or choose other argnums",
             )  # fmt: skip
 
@@ -66,8 +66,17 @@ def check_scalar(f: Callable[..., Any], value: Any, more: Sequence[Any]) -> None
     """Refuse a result that has no gradient."""
     single = not more and value is not None and flatten(value)[1].is_leaf
     spec = spec_of(value, "out") if single else None
-    if spec is not None and spec.ndim == 0 and spec.is_float:
+    if spec is not None and spec.ndim == 0 and spec.is_real:
         return
+    if spec is not None and spec.is_complex:
+        raise GradientError(
+            f"grad needs a function that returns a real value, and that of {function_name(f)!r} is "
+            "complex",
+            origin=getattr(value, "origin", None) or here(), expected="a real scalar",
+            got=repr(spec),
+            hint="return a real function of it, such as np.abs(z)**2 or np.real(z); gd.vjp and "
+            "gd.jacobian take complex results",
+        )  # fmt: skip
     raise GradientError(
         f"grad needs a function that returns one float, and {function_name(f)!r} does not",
         origin=getattr(value, "origin", None) or here(), expected="shape ()",

@@ -77,7 +77,11 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Functi
 
 
 def jacobian(
-    f: Callable[..., Any], argnums: Argnums = 0, mode: Mode = "auto", has_aux: bool = False
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    mode: Mode = "auto",
+    has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Function:
     """The Jacobian of a function of arrays: its shape is the result's and then the argument's.
 
@@ -92,6 +96,10 @@ def jacobian(
         each element of the result; ``"auto"`` whichever are fewer. All are computed at once.
     has_aux
         Whether the function returns ``(value, aux)``; the result is then ``(jacobian, aux)``.
+    holomorphic
+        Whether complex results are analytic functions of complex arguments, and so have a complex
+        derivative. Other derivatives of complex by complex are two numbers for each pair of
+        elements, and are refused.
 
     Returns
     -------
@@ -102,7 +110,12 @@ def jacobian(
     Raises
     ------
     GradientError
-        At a call: if the result or an argument to differentiate by is not a float.
+        At a call: if the result or an argument to differentiate by is not a float, or both are
+        complex.
+
+    Notes
+    -----
+    Of a real result by a complex argument z = u + iv it holds ∂/∂u − i ∂/∂v, as `grad` does.
 
     Examples
     --------
@@ -110,12 +123,14 @@ def jacobian(
     >>> gd.jacobian(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
     array([[3., 0., 1.],
            [0., 3., 2.]])
+    >>> gd.jacobian(lambda z: z**3, holomorphic=True)(2.0j)
+    array(-12.+0.j)
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ArgumentError(
             f"there is no mode {mode!r}", origin=here(), expected="'auto', 'forward' or 'reverse'"
         )
-    return transformed(f, partial(_jacobian, f, argnums, mode, has_aux), "jacobian")
+    return transformed(f, partial(_jacobian, f, argnums, mode, has_aux, holomorphic), "jacobian")
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Function:
@@ -254,6 +269,7 @@ def _jacobian(
     argnums: Argnums,
     mode: Mode,
     has_aux: bool,
+    holomorphic: bool,
     graph: Graph,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -266,6 +282,7 @@ def _jacobian(
     xs = [leaf for leaves, _ in nested for leaf in leaves if isinstance(leaf, Tensor)]
     ys = [y if isinstance(y, Tensor) else graph.constant(y) for y in outputs]
     rows, columns = _total(ys), _total(xs)
+    mode = _possible(mode, ys, xs, holomorphic)
     by_rows = mode == "reverse" or (mode == "auto" and rows < columns)
     blocks = _by_rows(ys, xs) if by_rows else _by_columns(ys, xs)
 
@@ -281,9 +298,33 @@ def _jacobian(
     return (whole, aux) if has_aux else whole
 
 
+def _possible(mode: Mode, ys: Sequence[Tensor], xs: Sequence[Tensor], holomorphic: bool) -> Mode:
+    """The mode that complex values leave: each gives both parts of one side only."""
+    into, out_of = (any(t.spec.is_complex for t in tensors) for tensors in (ys, xs))
+    if not (into or out_of):
+        return mode
+    analytic = holomorphic and into and all(y.spec.is_complex for y in ys)
+    if into and out_of and not analytic:
+        raise GradientError(
+            "a Jacobian of complex results by complex arguments", origin=here(),
+            expected="real results or real arguments, or an analytic function",
+            hint="say holomorphic=True where the function is analytic, or return np.real(y) and "
+            "np.imag(y)",
+        )  # fmt: skip
+    if analytic and all(x.spec.is_complex for x in xs):
+        return mode
+    needed: Mode = "forward" if into else "reverse"
+    if mode not in ("auto", needed):
+        which = "real arguments and complex results" if into else "complex arguments"
+        raise GradientError(
+            f"the Jacobian of {which} in {mode} mode", origin=here(), expected=repr(needed)
+        )
+    return needed
+
+
 def _check_output(output: Any, name: str) -> None:
     spec = spec_of(output, name)
-    if spec is None or not spec.is_float:
+    if spec is None or not spec.is_inexact:
         raise GradientError(
             f"there is no derivative of {name!r}, which is not a float", origin=here(),
             got=repr(output if spec is None else spec), hint="return it as aux, with has_aux=True",

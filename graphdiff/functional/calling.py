@@ -170,7 +170,7 @@ def form_of(leaf: Any) -> Form:
     cls = type(leaf)
     if isinstance(leaf, np.ndarray):
         return cls, leaf.shape, leaf.dtype
-    return cls, None if isinstance(leaf, (np.generic, float)) else leaf, None
+    return cls, None if isinstance(leaf, (np.generic, float, complex)) else leaf, None
 
 
 def _entry(
@@ -213,6 +213,8 @@ def _conversion(leaf: Any, dtype: np.dtype[Any]) -> Callable[[Any], Any] | None:
     """What makes an argument of a leaf of its form."""
     if type(leaf) is float:
         return np.float64
+    if type(leaf) is complex:
+        return np.complex128
     if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype == dtype:
         return np.asarray if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray else None
     return lambda value: np.asarray(value, dtype)

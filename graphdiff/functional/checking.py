@@ -42,8 +42,8 @@ class GradientCheck:
     """How far derivatives were from what they were compared with, relative to their size.
 
     ``forward`` compares tangents with the complex step or with central differences (``method``),
-    ``reverse`` cotangents with tangents (⟨u, Jv⟩ = ⟨Jᵀu, v⟩), for a gradient graph its gradients;
-    each is the largest over all directions.
+    ``reverse`` cotangents with tangents (⟨u, Jv⟩ = ⟨Jᵀu, v⟩, without a conjugate), for a gradient
+    graph its gradients; each is the largest over all directions.
     """
 
     forward: float
@@ -109,7 +109,7 @@ def check_gradients(
     ('complex', True, True)
     """
     graph, values = _subject(f, args)
-    floats = [name for name in values if graph[name].spec.is_float]
+    floats = [name for name in values if graph[name].spec.is_inexact]
     if not floats:
         raise GradientError("nothing can be differentiated: no argument is a float", origin=here())
     method = _method(graph, method)
@@ -122,14 +122,14 @@ def check_gradients(
     given = compile(graph)(**values) if gradients else {}
     worst_forward = worst_reverse = 0.0
     for _ in range(directions):
-        along = {name: rng.standard_normal(np.shape(values[name])) for name in floats}
-        weights = {name: rng.standard_normal(np.shape(y)) for name, y in start.items()}
+        along = {name: _normal(rng, values[name]) for name in floats}
+        weights = {name: _normal(rng, y) for name, y in start.items()}
         tangents = forward(**values, **_marked("tangent", along))
         pulled = reverse(**values, **_marked("cotangent", _floats(primal, weights)))
         wanted = _limit(method, value, values, along)
         pairs = [(weights[name], t) for name, t in tangents.items()]
-        pushed = sum(float(np.vdot(w, t)) for w, t in pairs)
-        back = sum(float(np.vdot(pulled[name], along[name])) for name in floats)
+        pushed = sum(_paired(w, t) for w, t in pairs)
+        back = sum(_paired(pulled[name], along[name]) for name in floats)
         size = sum(float(np.linalg.norm(w) * np.linalg.norm(t)) for w, t in pairs)
         worst_forward = max(worst_forward, _error(tangents, wanted, start))
         worst_reverse = max(worst_reverse, _relative(pushed - back, size))
@@ -173,13 +173,27 @@ def _method(graph: Graph, method: Method) -> Literal["complex", "central"]:
             f"there is no method {method!r}", origin=here(),
             expected="'auto', 'complex' or 'central'",
         )  # fmt: skip
-    other = next((t for t in graph if t.op not in _ANALYTIC), None)
+    other = next((t for t in graph if t.op not in _ANALYTIC or t.spec.is_complex), None)
     if method == "complex" and other is not None:
+        what = "values that are complex" if other.spec.is_complex else "this op"
         raise GradientError(
-            "there is no complex step through this op", node=other.name, op=other.op,
+            f"there is no complex step through {what}", node=other.name, op=other.op,
             origin=other.origin, hint="method='central' takes differences",
         )  # fmt: skip
     return "complex" if method != "central" and other is None else "central"
+
+
+def _normal(rng: np.random.Generator, like: Any) -> Any:
+    """A random direction for a value, complex for a complex one."""
+    direction = rng.standard_normal(np.shape(like))
+    if not np.iscomplexobj(like):
+        return direction
+    return direction + 1j * rng.standard_normal(np.shape(like))
+
+
+def _paired(cotangent: Any, tangent: Any) -> float:
+    """What a change amounts to; of complex numbers the real part, without a conjugate."""
+    return float(np.real(np.sum(np.multiply(cotangent, tangent))))
 
 
 def _marked(mark: str, values: Values) -> dict[str, Any]:
@@ -187,7 +201,7 @@ def _marked(mark: str, values: Values) -> dict[str, Any]:
 
 
 def _floats(graph: Graph, values: Values) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if graph.outputs[name].spec.is_float}
+    return {name: value for name, value in values.items() if graph.outputs[name].spec.is_inexact}
 
 
 def _results(graph: Graph, outputs: Mapping[str, Any]) -> Graph:
@@ -202,8 +216,8 @@ def _results(graph: Graph, outputs: Mapping[str, Any]) -> Graph:
 def _pushed(graph: Graph, floats: Sequence[str]) -> Graph:
     """The tangents of the outputs, for tangents of the arguments as further inputs."""
     graph = graph.copy()
-    wrt = [(graph[n], graph.input(f"{n}'s tangent", graph[n].shape)) for n in floats]
-    outputs = {name: y for name, y in graph.outputs.items() if y.spec.is_float}
+    wrt = [(x, graph.input(f"{n}'s tangent", x.shape, x.dtype)) for n in floats for x in [graph[n]]]
+    outputs = {name: y for name, y in graph.outputs.items() if y.spec.is_inexact}
     found = tangents_of(list(outputs.values()), wrt)
     return _results(graph, dict(zip(outputs, found, strict=True)))
 
@@ -211,8 +225,10 @@ def _pushed(graph: Graph, floats: Sequence[str]) -> Graph:
 def _pulled(graph: Graph, floats: Sequence[str]) -> Graph:
     """The cotangents of the arguments, for cotangents of the outputs as further inputs."""
     graph = graph.copy()
-    outputs = {name: y for name, y in graph.outputs.items() if y.spec.is_float}
-    seeds = [(y, graph.input(f"{name}'s cotangent", y.shape)) for name, y in outputs.items()]
+    outputs = {name: y for name, y in graph.outputs.items() if y.spec.is_inexact}
+    seeds = [
+        (y, graph.input(f"{name}'s cotangent", y.shape, y.dtype)) for name, y in outputs.items()
+    ]
     found = pull_back(seeds, [graph[name] for name in floats], "out")
     pairs = zip(floats, found, strict=True)
     return _results(graph, {name: or_zeros(t, graph[name]) for name, t in pairs})
@@ -228,7 +244,7 @@ def _gaps(
         by.setdefault(seed, {})[wrt] = given[name]
     for seed, slopes in by.items():
         if slopes.keys() >= along.keys() and seed in tangents:
-            parts = [float(np.vdot(slopes[name], along[name])) for name in along]
+            parts = [_paired(slopes[name], along[name]) for name in along]
             yield float(tangents[seed]) - sum(parts), sum(map(abs, parts))
 
 

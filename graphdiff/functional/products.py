@@ -195,7 +195,7 @@ def _pushed(
 
 def tangents_of(outputs: Sequence[Any], wrt: Sequence[tuple[Any, Any]]) -> list[Any]:
     """The tangents of some values, zeros for those that depend on none of the others."""
-    by = [(x, v) for x, v in wrt if isinstance(x, Tensor) and x.spec.is_float]
+    by = [(x, v) for x, v in wrt if isinstance(x, Tensor) and x.spec.is_inexact]
     of = [y for y in outputs if isinstance(y, Tensor)]
     found = iter(push_forward(of, by, "out") if by else [None] * len(of))
     return [
@@ -221,11 +221,11 @@ def _pullback(
 
 def cotangents_of(leaves: Sequence[Any], seeds: Sequence[tuple[Any, Any]]) -> list[Any]:
     """The cotangents of some values: None of what is no float, zeros where nothing depends."""
-    floats = [x for x in leaves if isinstance(x, Tensor) and x.spec.is_float]
-    given = [(y, ct) for y, ct in seeds if isinstance(y, Tensor) and y.spec.is_float]
+    floats = [x for x in leaves if isinstance(x, Tensor) and x.spec.is_inexact]
+    given = [(y, ct) for y, ct in seeds if isinstance(y, Tensor) and y.spec.is_inexact]
     found = iter(pull_back(given, floats, "out") if floats else ())
     return [
-        or_zeros(next(found), x) if isinstance(x, Tensor) and x.spec.is_float else None
+        or_zeros(next(found), x) if isinstance(x, Tensor) and x.spec.is_inexact else None
         for x in leaves
     ]
 
@@ -243,7 +243,7 @@ def _alike(
     result: list[Any] = []
     for leaf, part, name in zip(leaves, found, leaf_names(structure, what), strict=True):
         wanted, spec = spec_of(leaf, name), spec_of(part, name)
-        if wanted is None or not wanted.is_float:
+        if wanted is None or not wanted.is_inexact:
             result.append(None)
             continue
         if spec is None or spec.shape != wanted.shape:

@@ -152,19 +152,19 @@ class ArrayMethods:
         return self._numpy(np.clip, min, max)
 
     def conj(self) -> Tensor:
-        """np.conjugate: the same, since there are no complex values."""
-        return self._numpy(np.real)
+        """np.conjugate; a real value is its own."""
+        return np.conjugate(self)  # type: ignore[call-overload, no-any-return]  # a Tensor
 
     conjugate = conj
 
     @property
     def imag(self) -> Tensor:
-        """np.imag: 0, since there are no complex values."""
+        """np.imag; 0 for a real value."""
         return self._numpy(np.imag)
 
     @property
     def real(self) -> Tensor:
-        """np.real: the same, since there are no complex values."""
+        """np.real; a real value is its own."""
         return self._numpy(np.real)
 
     def round(self, decimals: int = 0) -> Tensor:

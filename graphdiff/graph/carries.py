@@ -83,7 +83,7 @@ def settled(leaves: list[Any], xs: Sequence[Any]) -> list[Any]:
     others = {
         spec.dtype
         for leaf in (*leaves, *xs)
-        if not is_weak(leaf) and (spec := operand_spec(leaf)).is_float
+        if not is_weak(leaf) and (spec := operand_spec(leaf)).is_inexact
     }
     if others != {np.dtype(np.float32)}:
         return leaves

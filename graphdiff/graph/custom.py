@@ -120,7 +120,7 @@ def _cotangents(
             raise _misfit(f, f"the cotangent of {stem!r} is not nested as it is", repr(cotangent))
         for name, leaf, part in zip(leaf_names(structure, stem), leaves, parts, strict=True):
             spec = spec_of(leaf, name)
-            if spec is None or not spec.is_float:
+            if spec is None or not spec.is_inexact:
                 yield None
             else:
                 yield _fitted(f, body, name, part, spec)

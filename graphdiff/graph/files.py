@@ -202,6 +202,8 @@ def _encode(value: Any) -> Any:
         return {"dict": [[_encode(key), _encode(part)] for key, part in value.items()]}
     if kind is float:
         return {"float": repr(value)}
+    if kind is complex:
+        return {"complex": [_encode(value.real), _encode(value.imag)]}
     if kind is Dim:
         return {"dimension": str(value)}
     if kind is Graph:
@@ -231,6 +233,8 @@ def _decode(value: Any) -> Any:
             return from_json(document)
         case {"float": text}:
             return float(text)
+        case {"complex": [real, imag]}:
+            return complex(_decode(real), _decode(imag))
         case {"list": parts}:
             return list(map(_decode, parts))
         case {"dict": pairs}:

@@ -52,7 +52,12 @@ class Place:
         self.params = params
 
 
-_READ_ONLY = {"broadcast_to": "np.broadcast_to", "sliding_window_view": "sliding_window_view"}
+_READ_ONLY = {
+    "broadcast_to": "np.broadcast_to",
+    "sliding_window_view": "sliding_window_view",
+    "real": "z.real",
+    "imag": "z.imag",
+}
 VIEWS = frozenset({"slice", "transpose", "expand_dims", "squeeze", "reshape", *_READ_ONLY})
 
 

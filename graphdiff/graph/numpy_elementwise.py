@@ -10,6 +10,7 @@ import numpy as np
 
 from graphdiff.errors import GraphError
 from graphdiff.graph import numpy_api
+from graphdiff.graph.numpy_complex import is_complex
 
 
 def is_tensor(value: Any) -> bool:
@@ -25,23 +26,19 @@ def _applied(op: str) -> Callable[[Any], Any]:
     return lambda x: x.graph.apply(op, (x,))
 
 
-def same(x: Any) -> Any:
-    """Real values are their own real part and conjugate."""
-    return x.copy()
-
-
 def fabs(x: Any) -> Any:
     """np.fabs."""
     return np.abs(_as_float(x))
 
 
 def float_power(x1: Any, x2: Any) -> Any:
-    """np.float_power: a power in float64."""
-    base, exponent = (
-        numpy_api.astype(x, np.float64) if is_tensor(x) else np.asarray(x, np.float64)[()]
-        for x in (x1, x2)
-    )
-    return base**exponent
+    """np.float_power: a power in float64 or complex128."""
+
+    def wide(x: Any) -> Any:
+        dtype = np.complex128 if is_complex(x) else np.float64
+        return numpy_api.astype(x, dtype) if is_tensor(x) else np.asarray(x, dtype)[()]
+
+    return wide(x1) ** wide(x2)
 
 
 def _without_nan(x: Any, other: Any) -> Any:
@@ -191,7 +188,6 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
     {
-        np.conjugate: same,
         np.fabs: fabs,
         np.float_power: float_power,
         np.fmax: fmax,
@@ -209,10 +205,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
 )
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
-        np.real: same,
-        np.real_if_close: lambda a, tol=100: same(a),
-        np.imag: lambda val: np.zeros_like(val),
-        np.angle: lambda z, deg=False: np.where(z < 0, 180.0 if deg else np.pi, 0.0),
+        np.real_if_close: lambda a, tol=100: a.copy(),
         np.isclose: isclose,
         np.allclose: allclose,
         np.array_equal: array_equal,
@@ -225,8 +218,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.i0: _applied("i0"),
         np.isposinf: lambda x: x == np.inf,
         np.isneginf: lambda x: x == -np.inf,
-        np.iscomplexobj: lambda x: False,
-        np.isrealobj: lambda x: True,
         np.select: select,
         np.choose: choose,
         np.piecewise: piecewise,

@@ -45,7 +45,7 @@ def _norm_of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     if ord in (np.inf, -np.inf):
         return (np.max if ord > 0 else np.min)(size, axis=axis, keepdims=keepdims)
     if ord in (0, 1):
-        terms = size if ord == 1 else (x != 0).astype(x.dtype)
+        terms = size if ord == 1 else (x != 0).astype(size.dtype)
         return np.sum(terms, axis=axis, keepdims=keepdims)
     return np.sum(size**ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
 

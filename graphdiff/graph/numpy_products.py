@@ -109,13 +109,13 @@ def dot(a: Any, b: Any) -> Any:
 
 
 def vdot(a: Any, b: Any) -> Any:
-    """np.vdot."""
-    return np.ravel(a) @ np.ravel(b)
+    """np.vdot: the first vector is conjugated."""
+    return np.ravel(np.conj(a)) @ np.ravel(b)
 
 
 def vecdot(a: Any, b: Any) -> Any:
-    """np.vecdot."""
-    return np.sum(a * b, axis=-1)
+    """np.vecdot: the first vector is conjugated."""
+    return np.sum(np.conj(a) * b, axis=-1)
 
 
 def matvec(a: Any, b: Any) -> Any:
@@ -124,8 +124,8 @@ def matvec(a: Any, b: Any) -> Any:
 
 
 def vecmat(a: Any, b: Any) -> Any:
-    """np.vecmat."""
-    return np.squeeze(np.expand_dims(a, -2) @ b, axis=-2)
+    """np.vecmat: the vector is conjugated."""
+    return np.squeeze(np.expand_dims(np.conj(a), -2) @ b, axis=-2)
 
 
 def kron(a: Any, b: Any) -> Any:
@@ -160,10 +160,10 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    """np.correlate."""
+    """np.correlate: the second vector is conjugated."""
     if np.shape(a)[0] < np.shape(v)[0]:
-        return convolve(v, a[::-1], mode)[::-1]
-    return convolve(a, v[::-1], mode)
+        return convolve(np.conj(v), a[::-1], mode)[::-1]
+    return convolve(a, np.conj(v)[::-1], mode)
 
 
 # -- diagonals -------------------------------------------------------------------------------------

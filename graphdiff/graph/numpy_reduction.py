@@ -10,6 +10,7 @@ import numpy as np
 
 from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph import numpy_api
+from graphdiff.graph.numpy_complex import is_complex
 from graphdiff.graph.numpy_elementwise import is_tensor
 from graphdiff.ops.dimension import Dimension, product
 from graphdiff.ops.spec import normal_axes, normal_axis
@@ -59,7 +60,8 @@ def var(
 ) -> Any:
     """np.var: the mean square of the distance from the mean."""
     ddof = ddof if correction is None else correction
-    distance = np.square(a - np.mean(a, axis=axis, keepdims=True))
+    distance = a - np.mean(a, axis=axis, keepdims=True)
+    distance = np.square(np.abs(distance) if is_complex(distance) else distance)
     if ddof == 0:
         return np.mean(distance, axis=axis, keepdims=keepdims)
     return np.sum(distance, axis=axis, keepdims=keepdims) / (_count(a, axis) - ddof)
@@ -75,7 +77,8 @@ def std(
     length = _apply("norm", distance, axis=axis, keepdims=keepdims)
     if isinstance(count, int):
         return length / float(np.sqrt(count))
-    return length / np.sqrt(a.graph.apply("size", (), {"dimension": count, "dtype": a.dtype.name}))
+    size = a.graph.apply("size", (), {"dimension": count, "dtype": length.dtype.name})
+    return length / np.sqrt(size)
 
 
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -148,7 +151,7 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 def _without(a: Any, value: float) -> Any:
-    return np.where(np.isnan(a), value, a) if a.dtype.kind == "f" else a
+    return np.where(np.isnan(a), value, a) if a.spec.is_inexact else a
 
 
 def nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -293,7 +296,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
         rows = np.concatenate([rows, more if rowvar or np.ndim(y) < 2 else more.T])
     ddof = (0 if bias else 1) if ddof is None else ddof
     distance = rows - np.mean(rows, axis=1, keepdims=True)
-    return np.squeeze(distance @ distance.T / (rows.shape[1] - ddof))
+    return np.squeeze(distance @ np.conj(distance).T / (rows.shape[1] - ddof))
 
 
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
@@ -305,7 +308,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
     return c / scale[:, None] / scale[None, :]
 
 
-_NEWER: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+NEWER: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {  # of NumPy 2.1
         getattr(np, name): _cumulative_along(op, first)
         for name, op, first in (("cumulative_sum", "cumsum", 0), ("cumulative_prod", "cumprod", 1))
@@ -345,6 +348,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.trapezoid: trapezoid,
         np.cov: cov,
         np.corrcoef: corrcoef,
-        **_NEWER,
+        **NEWER,
     }
 )

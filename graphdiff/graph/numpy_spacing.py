@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import GraphError
-from graphdiff.ops.spec import normal_axis
+from graphdiff.ops.spec import normal_axis, real_dtype
 
 
 def linspace(
@@ -25,7 +25,7 @@ def linspace(
     axis = normal_axis(axis, ndim + 1)
     weights = np.reshape(weights, (num, *[1] * (ndim - axis)))
     dtype = np.result_type(*(x.dtype for x in (start, stop) if hasattr(x, "graph")))
-    weights = weights.astype(dtype if dtype.kind == "f" else np.float64)
+    weights = weights.astype(real_dtype(dtype) if dtype.kind in "fc" else np.float64)
     first, last = (np.expand_dims(x, axis) if np.ndim(x) == ndim else x for x in (start, stop))
     return first * (1.0 - weights) + last * weights
 

@@ -11,6 +11,7 @@ import numpy as np
 from graphdiff.graph import (
     numpy_api,
     numpy_applying,
+    numpy_complex,
     numpy_elementwise,
     numpy_indexing,
     numpy_joining,
@@ -26,12 +27,18 @@ from graphdiff.graph import (
 )
 
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
-    {**numpy_api.UFUNCS, **numpy_elementwise.UFUNCS, **numpy_products.UFUNCS}
+    {
+        **numpy_api.UFUNCS,
+        **numpy_complex.UFUNCS,
+        **numpy_elementwise.UFUNCS,
+        **numpy_products.UFUNCS,
+    }
 )
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         **numpy_api.FUNCTIONS,
         **numpy_applying.FUNCTIONS,
+        **numpy_complex.FUNCTIONS,
         **numpy_elementwise.FUNCTIONS,
         **numpy_indexing.FUNCTIONS,
         **numpy_joining.FUNCTIONS,
@@ -44,6 +51,36 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **numpy_reduction.FUNCTIONS,
         **numpy_shaping.FUNCTIONS,
         **numpy_spacing.FUNCTIONS,
+    }
+)
+
+# Those that hold for complex values too; the others refuse them, as ops do that are not `complex`.
+COMPLEX: frozenset[Any] = frozenset(
+    {
+        *numpy_api.UFUNCS,
+        *numpy_api.FUNCTIONS,
+        *numpy_applying.FUNCTIONS,
+        *numpy_complex.UFUNCS,
+        *numpy_complex.FUNCTIONS,
+        *numpy_indexing.FUNCTIONS,
+        *numpy_joining.FUNCTIONS,
+        *numpy_padding.FUNCTIONS,
+        *(numpy_placing.FUNCTIONS.keys() - {np.bincount}),
+        *(numpy_polynomials.FUNCTIONS.keys() - {np.poly, np.polyfit}),
+        *numpy_products.UFUNCS,
+        *numpy_products.FUNCTIONS,
+        *numpy_shaping.FUNCTIONS,
+        *(np.float_power, np.logical_xor),
+        *(np.isclose, np.allclose, np.array_equal, np.isin, np.select, np.choose, np.piecewise),
+        *(np.sum, np.prod, np.mean, np.average, np.var, np.std, np.cov, np.count_nonzero),
+        *(np.nansum, np.nanprod, np.nanmean, np.cumsum, np.cumprod, np.nancumsum, np.nancumprod),
+        *(np.diff, np.ediff1d, np.gradient, np.trapezoid, np.linspace, np.logspace),
+        *numpy_reduction.NEWER,
+        *(np.linalg.norm, np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.inv),
+        *(np.linalg.det, np.linalg.solve, np.linalg.tensorsolve, np.linalg.tensorinv),
+        *(np.linalg.matrix_power, np.linalg.multi_dot, np.linalg.trace, np.linalg.diagonal),
+        *(np.linalg.cross, np.linalg.outer, np.linalg.matmul, np.linalg.matrix_transpose),
+        *(np.linalg.tensordot, np.linalg.vecdot),
     }
 )
 

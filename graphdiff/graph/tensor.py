@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph import memory, numpy_indexing, numpy_placing, numpy_table, scipy_special
+from graphdiff.graph import (
+    memory,
+    numpy_complex,
+    numpy_indexing,
+    numpy_placing,
+    numpy_table,
+    scipy_special,
+)
 from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
@@ -21,7 +28,7 @@ from graphdiff.ops.dimension import Dimension, Shape, dimension_names
 from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from graphdiff.graph.dag import Graph
 
@@ -226,8 +233,10 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
             hint = "use astype, np.where, or where= together with out="
             _refuse(f"np.{name} with {', '.join(kwargs)}=", hint)
         if ufunc in numpy_table.UFUNCS:
+            _check_complex(ufunc, f"np.{name}", args)
             return numpy_table.UFUNCS[ufunc](*args)
         if name in scipy_special.UFUNCS:
+            _check_complex(ufunc, f"scipy.special.{name}", args)
             return scipy_special.UFUNCS[name](*args)
         if ALIASES.get(name, name) not in OPS:
             _refuse(f"np.{name}", None)
@@ -248,6 +257,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         known = numpy_table.FUNCTIONS.get(function)
         if known is None:
             _refuse(name, None)
+        _check_complex(function, name, (*args, *kwargs.values()))
         try:
             _signature(known).bind(*args, **kwargs)
             return known(*args, **kwargs)
@@ -371,6 +381,15 @@ def _dtype(value: object) -> np.dtype[Any]:
     """The dtype of a tensor, or of what stands beside one."""
     dtype: np.dtype[Any] | None = getattr(value, "dtype", None)
     return np.asarray(value).dtype if dtype is None else dtype
+
+
+def _check_complex(function: Any, name: str, values: Sequence[Any]) -> None:
+    """Refuse complex values in a function that is made for real ones."""
+    if function not in numpy_table.COMPLEX and numpy_complex.any_complex(values):
+        raise DTypeError(
+            f"{name} of complex values has no rule in graphdiff",
+            hint="take np.real(z), np.imag(z) or np.abs(z) of them",
+        )
 
 
 def _refuse(what: str, hint: str | None) -> NoReturn:

@@ -16,7 +16,7 @@ _INT64 = np.iinfo(np.int64)
 
 def is_weak(value: object) -> bool:
     """Whether a number takes the dtype of what it is combined with: Python's do, NumPy's do not."""
-    return isinstance(value, (bool, int, float, Dim)) and not isinstance(value, np.generic)
+    return isinstance(value, (bool, int, float, complex, Dim)) and not isinstance(value, np.generic)
 
 
 def frozen_array(value: object, dtype: object = None) -> np.ndarray[Any, Any]:
@@ -62,7 +62,8 @@ def weak_dtype(value: Any, others: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     """
     if isinstance(value, bool):
         return np.dtype(bool)
-    dtype = np.result_type(*others, 0.0 if isinstance(value, float) else 0)
+    number = 0j if isinstance(value, complex) else 0.0 if isinstance(value, float) else 0
+    dtype = np.result_type(*others, number)
     if dtype.kind == "i" and not isinstance(value, Dim) and not _INT64.min <= value <= _INT64.max:
         raise DTypeError("the number does not fit the dtype", expected=str(dtype), got=str(value))
     return dtype

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from graphdiff.ops.notation import shape_code
+from graphdiff.ops.sources import number_text
+from graphdiff.ops.spec import Spec
 
 WIDTH = 100
 _OPERATORS = ((" or ",), (" and ",), (" + ", " - "), (" * ", " / ", " @ "))
@@ -110,6 +113,13 @@ def _split(text: str, separators: tuple[str, ...]) -> list[tuple[str, str]]:
     return [*parts, (before, rest)] if rest else parts
 
 
+def _listed(value: Any, dtype: np.dtype[Any]) -> str:
+    """Nested lists of numbers as Python text."""
+    if isinstance(value, list):
+        return f"[{', '.join(_listed(part, dtype) for part in value)}]"
+    return number_text(value, Spec((), dtype))
+
+
 def array_lines(name: str, value: np.ndarray) -> list[str]:
     """A constant array: written out where it is small, else as its bytes."""
     if value.size == 0:
@@ -118,9 +128,8 @@ def array_lines(name: str, value: np.ndarray) -> list[str]:
         dtype = (
             "" if value.dtype.name in ("float64", "int64", "bool") else f", dtype=np.{value.dtype}"
         )
-        text = json.dumps(value.tolist()).replace("true", "True").replace("false", "False")
-        if np.isfinite(value.astype(float)).all():
-            return wrap(f"{name} = np.array({text}{dtype})")
+        if np.isfinite(value).all():
+            return wrap(f"{name} = np.array({_listed(value.tolist(), value.dtype)}{dtype})")
     data = np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<")).tobytes().hex()
     pieces = [data[i : i + 80] for i in range(0, len(data), 80)]
     kind = value.dtype.newbyteorder("<").str

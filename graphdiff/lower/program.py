@@ -25,6 +25,7 @@ from graphdiff.lower.steps import Block, typed
 from graphdiff.ops.dimension import Dim, Shape, dimension_names
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
+from graphdiff.ops.sources import is_imaginary
 from graphdiff.ops.spec import Spec
 
 Step = tuple[str, str]  # "compute" or "free", and a node
@@ -70,7 +71,7 @@ class Value:
     block: tuple[Line, ...] = ()
 
 
-def _strong(op: Op, specs: tuple[Spec, ...], weak: tuple[bool, ...]) -> list[str]:
+def _strong(op: Op, specs: tuple[Spec, ...], operands: Sequence[Piece]) -> list[str]:
     """The dtype that each operand is to be given in the text, "" for none.
 
     A number is written as Python's, which takes the dtype of what it meets. Where that would not
@@ -78,9 +79,10 @@ def _strong(op: Op, specs: tuple[Spec, ...], weak: tuple[bool, ...]) -> list[str
     written as one of NumPy's.
     """
     first = 1 if op.name == "where" else 0
+    weak = [operand.number for operand in operands]
     dtypes = [spec.dtype for spec in specs[first:]]
     met: list[Any] = [dtype for dtype, w in zip(dtypes, weak[first:], strict=True) if not w]
-    numbers = [dtype.type(0).item() for dtype, w in zip(dtypes, weak[first:], strict=True) if w]
+    numbers = [operand.like() for operand in operands[first:] if operand.number]
     natural = np.result_type(*met, *numbers) if met else np.result_type(*map(type, numbers))
     if natural == np.result_type(*dtypes):
         array = op.kernel is not None and weak[0]  # a kernel asks for its dtype
@@ -163,8 +165,9 @@ class Piece:
 
     ``text`` stands for it in the expressions of its users; ``code`` is what its own line says, None
     as long as it has none. A ``number`` is one of Python's, not of NumPy's; it is ``whole`` if it
-    is an int, being made of sizes. What is not ``given`` and has no line is folded into its users:
-    ``inner`` are the nodes of which its expression is made, ``reads`` those that it refers to.
+    is an int, being made of sizes, and ``imaginary`` if it is complex. What is not ``given`` and
+    has no line is folded into its users: ``inner`` are the nodes of which its expression is made,
+    ``reads`` those that it refers to.
     ``block`` are the statements of a loop or a branch; a result of one is ``borrowed`` if it may
     share memory with something else.
     """
@@ -177,6 +180,7 @@ class Piece:
     code: Written | None = None
     number: bool = False
     whole: bool = False
+    imaginary: bool = False
     given: bool = False
     inner: Sequence[str] = ()
     reads: Sequence[str] = ()
@@ -188,6 +192,11 @@ class Piece:
         """The shape and the dtype."""
         spec: Spec = self.facts["spec"]
         return spec
+
+    def like(self) -> Any:
+        """A number of Python's as the text is one; a complex one may be written as a float."""
+        number = self.spec.dtype.type(0).item()
+        return 0.0 if isinstance(number, complex) and not self.imaginary else number
 
 
 class Writer:
@@ -280,7 +289,8 @@ class Writer:
         piece.given = True
         piece.text = Written(text)
         if like is not None:
-            piece.text, piece.number, piece.whole = like.text, like.number, like.whole
+            piece.text, piece.number = like.text, like.number
+            piece.whole, piece.imaginary = like.whole, like.imaginary
 
     def atom(self, node: str) -> Piece:
         """A value, given a line unless it is a name, a number or a mere transpose."""
@@ -335,9 +345,12 @@ class Writer:
             piece.number = True
             whole = op.name in _WHOLE and all(operand.whole for operand in operands)
             piece.whole = whole or op.name == "size"
+            piece.imaginary = any(operand.imaginary for operand in operands) or (
+                op.name == "constant" and is_imaginary(piece.facts["params"]["value"])
+            )
         elif any(weak):
-            texts = tuple(map(_typed, texts, _strong(op, specs, weak)))
-            if op.name == "broadcast_to" and piece.spec.is_float and operands[0].whole:
+            texts = tuple(map(_typed, texts, _strong(op, specs, operands)))
+            if op.name == "broadcast_to" and piece.spec.is_inexact and operands[0].whole:
                 texts = (Written(f"float({texts[0].text})"),)
         site = Site(texts, specs, piece.spec, piece.facts["params"])
         return op.numpy(self._own_dimensions(site))

@@ -255,7 +255,9 @@ def _converted(name: str, value: Any, spec: Spec) -> np.ndarray[Any, Any]:
     raise ArgumentError(
         f"{name!r} has the wrong dtype", origin=here(), expected=repr(spec),
         got=f"{array.dtype} {shape_text(array.shape)}",
-        hint=f"convert it: {name}.astype(np.{spec.dtype})",
+        hint=f"take np.real({name}), or declare it as complex"
+        if array.dtype.kind == "c"
+        else f"convert it: {name}.astype(np.{spec.dtype})",
     )  # fmt: skip
 
 

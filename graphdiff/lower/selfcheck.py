@@ -20,6 +20,10 @@ _KEEP_POSITIVE = frozenset(
     | {"broadcast_to", "expand_dims", "reshape", "squeeze", "transpose", "concatenate", "gather"}
 )
 
+_IMAGINARY = (
+    "        v = v + 1j * rng.normal(size=np.shape(v)) if np.iscomplexobj(args[name]) else v"
+)
+
 
 def check_lines(
     program: Program, values: tuple[str, ...], gradients: Mapping[str, str]
@@ -52,13 +56,16 @@ def check_lines(
     if not same:
         items = ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in keys.items())
         lines += wrap(f"    checked = {{{items}}}")
+    imaginary = any(graph[wrt].spec.is_complex for wrt in checked.values())
+    product = "np.sum(grad * v).real" if imaginary else "np.sum(grad * v)"
     lines += [
         f"    for {loop}:",
         *([] if same else ["        grad = grads[key]"]),
         "        v = rng.normal(size=np.shape(args[name]))",
+        *([_IMAGINARY] if imaginary else []),
         f"        up = forward(**{{**args, name: args[name] + step * v}}){value}",
         f"        down = forward(**{{**args, name: args[name] - step * v}}){value}",
-        "        error = abs((up - down) / (2 * step) - np.sum(grad * v))",
+        f"        error = abs((up - down) / (2 * step) - {product})",
         '        print(f"d/d{name}: directional derivative agrees to {error:.1e}")',
     ]
     return lines
@@ -82,6 +89,8 @@ def _sample(program: Program, node: str, domain: bool) -> str:
         text = f"rng.uniform(0.5, 1.5, size={size})"
     else:
         text = f"0.3 * rng.normal(size={size})"
+    if spec.is_complex:
+        text = f"{text} + 0.3j * rng.normal(size={size})"
     return (
         text if spec.ndim else f"np.array({text.replace(', size=()', '').replace('size=()', '')})"
     )
@@ -103,7 +112,7 @@ def _has_domain(graph: Graph) -> bool:
                 return True
         if op in _POSITIVE or (op in _KEEP_POSITIVE and positive.issuperset(operands)):
             positive.add(node)
-        if op == "constant" and np.all(nodes[node]["params"]["value"] > 0):
+        if op == "constant" and np.all(np.real(nodes[node]["params"]["value"]) > 0):
             positive.add(node)
     return False
 

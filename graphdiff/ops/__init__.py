@@ -8,6 +8,7 @@ from types import MappingProxyType
 from graphdiff.errors import GraphError, near
 from graphdiff.ops import (
     assignment,
+    complex_parts,
     control,
     convolution,
     cumulative,
@@ -35,6 +36,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         for op in (
             *sources.OPS,
             *elementwise.OPS,
+            *complex_parts.OPS,
             *reduction.OPS,
             *linalg.OPS,
             *shaping.OPS,
@@ -63,6 +65,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "true_divide": "divide",
         "amax": "max",
         "amin": "min",
+        "conj": "conjugate",
         "invert": "logical_not",
         "bitwise_and": "logical_and",
         "bitwise_or": "logical_or",
@@ -87,10 +90,10 @@ def find(name: object) -> Op:
     --------
     >>> find("tanh")
     <op tanh(z)>
-    >>> find("reshap")
+    >>> find("transpos")
     Traceback (most recent call last):
-    graphdiff.errors.GraphError: there is no op 'reshap'
-      try: did you mean 'reshape'?
+    graphdiff.errors.GraphError: there is no op 'transpos'
+      try: did you mean 'transpose'?
     """
     if isinstance(name, str):
         op = OPS.get(ALIASES.get(name, name))

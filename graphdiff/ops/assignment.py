@@ -71,6 +71,7 @@ put_at: Op = Op(
     formula=_formula,
     kernel=kernels.put_at,
     convention="where a place comes twice, the last value stays and has the slope",
+    complex=True,
 )
 
 OPS = (put_at,)

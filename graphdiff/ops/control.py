@@ -168,6 +168,7 @@ scan = Op(
     normal=_normal_loop("body"),
     formula=_called("body"),
     bodies=("body",),
+    complex=True,
 )
 """A loop of ``length`` steps over carried values, slices of arrays, and constants.
 
@@ -197,6 +198,7 @@ reversal = Op(
     normal=_normal_loop("body", "step"),
     formula=_called("body"),
     kernel=snapshots,
+    complex=True,
     bodies=("body", "step"),
 )
 """A loop over the steps of another one, from its last to its first, which runs those steps again.
@@ -223,6 +225,7 @@ while_loop = Op(
     normal=_with_graphs("condition", "body"),
     formula=_called("condition", "body"),
     bodies=("condition", "body"),
+    complex=True,
 )
 """A loop as long as a condition holds. Both graphs take carried values, then constants."""
 
@@ -234,6 +237,7 @@ cond = Op(
     normal=_with_graphs("then", "otherwise"),
     formula=_called("then", "otherwise"),
     bodies=("then", "otherwise"),
+    complex=True,
 )
 """One of two graphs is run, by the first operand; both take the other operands."""
 
@@ -244,13 +248,14 @@ result = Op(
     params={"index": REQUIRED},
     formula=lambda site: site.operands[0],
     view=True,
+    complex=True,
 )
 """One of several results."""
 
 
 def _infer_custom(value: Spec, *operands: Spec, backward: Any, count: int) -> Spec:
     _check((value, value, *operands), _specs(backward.inputs), "the operands")
-    floats = [spec for spec in operands[:count] if spec.is_float]
+    floats = [spec for spec in operands[:count] if spec.is_inexact]
     _check(_specs(backward.outputs), floats, "the cotangents")
     return value
 
@@ -260,7 +265,8 @@ def _custom_product(
 ) -> Any:
     if not 0 < position <= count:
         return 0.0
-    before = sum(operand.spec.is_float for operand in operands[: position - 1])
+    g = g if g.dtype == y.dtype else g.astype(y.dtype)
+    before = sum(operand.spec.is_inexact for operand in operands[: position - 1])
     return backward.inlined(g, y, *operands)[before]
 
 
@@ -273,6 +279,7 @@ custom_gradient = Op(
     numpy=lambda site: site.operands[0],
     formula=lambda site: site.operands[0],
     view=True,
+    complex=True,
 )
 """The value, whose derivative by the first ``count`` operands a graph of the user's gives.
 

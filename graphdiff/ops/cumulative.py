@@ -15,7 +15,7 @@ from graphdiff.ops import kernels
 from graphdiff.ops.notation import Site, Written, axes_text, call
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.reduction import AXES, expand, infer_mean, infer_sum, named, normal_reduction
-from graphdiff.ops.spec import Spec, normal_axes, normal_axis
+from graphdiff.ops.spec import Spec, normal_axes, normal_axis, promote, real_dtype
 
 
 def _normal_axis(x: Spec, axis: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _prod_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def _norm_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     length = expand(np.where(y == 0, 1, y), axis, keepdims)
-    return expand(g, axis, keepdims) * (x / length)
+    return expand(g, axis, keepdims) * (np.conj(x) / length)
 
 
 def _norm_code(site: Site) -> Written:
@@ -125,14 +125,15 @@ def _norm_code(site: Site) -> Written:
     if axis is None:
         return Written(f"np.linalg.norm({x}{keep})")
     if isinstance(axis, tuple) and len(axis) != 2:
-        return Written(f"np.sqrt(np.sum(np.square({x}), axis={axes_text(axis)}{keep}))")
+        squares = f"np.abs({x}) ** 2" if site.specs[0].is_complex else f"np.square({x})"
+        return Written(f"np.sqrt(np.sum({squares}, axis={axes_text(axis)}{keep}))")
     return Written(f"np.linalg.norm({x}, axis={axis}{keep})")
 
 
 def _infer_norm(x: Spec, axis: Any, keepdims: bool) -> Spec:
-    if not x.is_float:
+    if not x.is_inexact:
         raise DTypeError("floats are needed", got=str(x.dtype), hint="use astype(np.float64)")
-    return infer_mean(x, axis, keepdims)
+    return infer_mean(Spec(x.shape, real_dtype(x.dtype)), axis, keepdims)
 
 
 cumsum = Op(
@@ -145,6 +146,7 @@ cumsum = Op(
     numpy=call("np.cumsum", "axis"),
     formula=named("cumsum"),
     flops=lambda out, x: x.size,
+    complex=True,
 )
 cumprod = Op(
     "cumprod",
@@ -156,10 +158,11 @@ cumprod = Op(
     numpy=call("np.cumprod", "axis"),
     formula=named("cumprod"),
     flops=lambda out, x: x.size,
+    complex=True,
 )
 recurrence = Op(
     "recurrence",
-    lambda a, b, axis: Spec(b.shape, b.dtype),
+    lambda a, b, axis: Spec(b.shape, promote(a.dtype, b.dtype)),
     ("a", "b"),
     vjp=(_decay_vjp, lambda g, y, a, b, axis: _backward(g, a, axis)),
     params={"axis": REQUIRED},
@@ -168,6 +171,7 @@ recurrence = Op(
     formula=call("recurrence"),
     kernel=kernels.recurrence,
     flops=lambda out, a, b: 2 * out.size,
+    complex=True,
 )
 cummax = _extremes("cummax", "maximum")
 cummin = _extremes("cummin", "minimum")
@@ -181,6 +185,7 @@ prod = Op(
     numpy=call("np.prod", "axis", "keepdims"),
     formula=named("Π"),
     flops=lambda out, x: x.size,
+    complex=True,
 )
 norm = Op(
     "norm",
@@ -191,6 +196,7 @@ norm = Op(
     normal=normal_reduction,
     numpy=_norm_code,
     formula=lambda site: Written(f"‖{site.operands[0].text}‖"),
+    complex=True,
     convention="0 at 0",
     flops=lambda out, x: 2 * x.size,
 )

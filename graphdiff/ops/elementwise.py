@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,7 @@ def elementwise(
     kernel: Callable[..., Any] | None = None,
     saved: bool = True,
     via: Op | None = None,
+    complex: bool = False,
     singular: bool = False,
     convention: str | None = None,
     workspace: Callable[..., int] | None = None,
@@ -114,6 +116,7 @@ def elementwise(
         kernel=kernel,
         elementwise=True,
         spreads=True,
+        complex=complex,
         singular=singular,
         convention=convention,
         expression=expression,
@@ -121,9 +124,19 @@ def elementwise(
     )
 
 
-def predicate(name: str, numpy: Form, formula: Form, operands: tuple[str, ...]) -> Op:
+def predicate(
+    name: str, numpy: Form, formula: Form, operands: tuple[str, ...], complex: bool = False
+) -> Op:
     """An element-wise op with a boolean result, through which no derivative flows."""
-    return Op(name, inferred(name), operands, numpy=numpy, formula=formula, elementwise=True)
+    return Op(
+        name,
+        inferred(name),
+        operands,
+        numpy=numpy,
+        formula=formula,
+        elementwise=True,
+        complex=complex,
+    )
 
 
 def _postfix(symbol: str) -> Form:
@@ -166,45 +179,70 @@ def _quotient_formula(site: Site) -> Written:
     return Written(f"{left.within(MULTIPLY)}{symbol}{right.within(MULTIPLY + 1)}", MULTIPLY)
 
 
-def _absolute_formula(site: Site) -> Written:
-    return Written(f"|{site.operands[0].text}|")
+def _of_complex_base(op: Op) -> Op:
+    """A power whose base becomes complex beside a complex exponent, as in NumPy.
+
+    The logarithm in its derivative by the exponent is then that of a complex number.
+    """
+    by_base, by_exponent = op.rule(0), op.rule(1)
+    assert by_exponent is not None  # it is element-wise
+
+    def product(g: Any, y: Any, a: Any, b: Any) -> Any:
+        if y.dtype.kind == "c" and a.dtype.kind != "c":
+            a = a.astype(y.dtype)
+        return by_exponent(g, y, a, b)
+
+    return replace(op, vjp=(by_base, product))
 
 
 _TIES = "0 at a tie with a constant; at a tie of two values each takes half"
 
 
-add = elementwise("add", lambda a, b: a + b, infix("+", ADD), infix("+", ADD))
-subtract = elementwise("subtract", lambda a, b: a - b, infix("-", ADD), infix("−", ADD))
-multiply = elementwise("multiply", lambda a, b: a * b, _product_code, _product_formula)
+add = elementwise("add", lambda a, b: a + b, infix("+", ADD), infix("+", ADD), complex=True)
+subtract = elementwise(
+    "subtract", lambda a, b: a - b, infix("-", ADD), infix("−", ADD), complex=True
+)
+multiply = elementwise(
+    "multiply", lambda a, b: a * b, _product_code, _product_formula, complex=True
+)
 divide = elementwise(
-    "divide", lambda a, b: a / b, infix("/", MULTIPLY), _quotient_formula, singular=True
-)
-power = elementwise(
-    "power",
-    lambda a, b: a**b,
-    power_code,
-    _power_formula,
-    saved=False,
+    "divide",
+    lambda a, b: a / b,
+    infix("/", MULTIPLY),
+    _quotient_formula,
+    complex=True,
     singular=True,
-    convention="by the exponent, 0 where the base is 0; by the base, 0 where the exponent is 0",
 )
-negative = elementwise("negative", lambda z: -z, prefix("-"), prefix("−"))
-square = elementwise("square", lambda z: z**2, _square_code, _postfix("²"))
-reciprocal = elementwise("reciprocal", lambda z: 1 / z, singular=True)
-exp = elementwise("exp", lambda z: sympy.exp(z))
-expm1 = elementwise("expm1", lambda z: sympy.exp(z) - 1, saved=False)
-log = elementwise("log", lambda z: sympy.log(z), singular=True)
-log1p = elementwise("log1p", lambda z: sympy.log(1 + z), singular=True)
+power = _of_complex_base(
+    elementwise(
+        "power",
+        lambda a, b: a**b,
+        power_code,
+        _power_formula,
+        saved=False,
+        complex=True,
+        singular=True,
+        convention="by the exponent, 0 where the base is 0; by the base, 0 where the exponent is 0",
+    )
+)
+negative = elementwise("negative", lambda z: -z, prefix("-"), prefix("−"), complex=True)
+square = elementwise("square", lambda z: z**2, _square_code, _postfix("²"), complex=True)
+reciprocal = elementwise("reciprocal", lambda z: 1 / z, complex=True, singular=True)
+exp = elementwise("exp", lambda z: sympy.exp(z), complex=True)
+expm1 = elementwise("expm1", lambda z: sympy.exp(z) - 1, saved=False, complex=True)
+log = elementwise("log", lambda z: sympy.log(z), complex=True, singular=True)
+log1p = elementwise("log1p", lambda z: sympy.log(1 + z), complex=True, singular=True)
 sqrt = elementwise(
-    "sqrt", lambda z: sympy.sqrt(z), formula=call("√"), singular=True, convention="∞ at 0"
+    "sqrt",
+    lambda z: sympy.sqrt(z),
+    formula=call("√"),
+    complex=True,
+    singular=True,
+    convention="∞ at 0",
 )
-absolute = elementwise(
-    "abs", lambda z: sympy.Abs(z), call("np.abs"), _absolute_formula, convention="0 at 0"
-)
-sign = elementwise("sign", lambda z: sympy.sign(z), convention="0 everywhere, at 0 too")
-sin = elementwise("sin", lambda z: sympy.sin(z), saved=False)
-cos = elementwise("cos", lambda z: sympy.cos(z), saved=False)
-tanh = elementwise("tanh", lambda z: sympy.tanh(z))
+sin = elementwise("sin", lambda z: sympy.sin(z), saved=False, complex=True)
+cos = elementwise("cos", lambda z: sympy.cos(z), saved=False, complex=True)
+tanh = elementwise("tanh", lambda z: sympy.tanh(z), complex=True)
 sigmoid = elementwise(
     "sigmoid",
     lambda z: 1 / (1 + sympy.exp(-z)),
@@ -269,12 +307,24 @@ where = Op(
     formula=call("where"),
     elementwise=True,
     spreads=True,
+    complex=True,
     convention="a branch that is not taken gets exactly 0, whatever its derivative is",
 )
 
+
+def _infer_astype(x: Spec, dtype: Any) -> Spec:
+    wanted = dtype_of(dtype)
+    if x.is_complex and wanted.kind != "c":
+        raise DTypeError(
+            f"a complex value as {wanted}", got=repr(x),
+            hint="np.real(z) takes the real part, z != 0 says where it is not zero",
+        )  # fmt: skip
+    return Spec(x.shape, wanted)
+
+
 astype = Op(
     "astype",
-    lambda x, dtype: Spec(x.shape, dtype_of(dtype)),
+    _infer_astype,
     ("x",),
     vjp=(lambda g, y, x, dtype: g,),
     params={"dtype": REQUIRED},
@@ -283,6 +333,7 @@ astype = Op(
     formula=lambda site: Written(f"{site.params['dtype']}({site.operands[0].text})"),
     elementwise=True,
     spreads=True,
+    complex=True,
 )
 
 
@@ -292,11 +343,13 @@ greater = predicate("greater", comparison(">"), comparison(">"), _PAIR)
 greater_equal = predicate("greater_equal", comparison(">="), comparison("≥"), _PAIR)
 less = predicate("less", comparison("<"), comparison("<"), _PAIR)
 less_equal = predicate("less_equal", comparison("<="), comparison("≤"), _PAIR)
-equal = predicate("equal", comparison("=="), comparison("="), _PAIR)
-not_equal = predicate("not_equal", comparison("!="), comparison("≠"), _PAIR)
-logical_and = predicate("logical_and", call("np.logical_and"), infix("and", AND), _PAIR)
-logical_or = predicate("logical_or", call("np.logical_or"), infix("or", OR), _PAIR)
-logical_not = predicate("logical_not", call("np.logical_not"), prefix("¬"), ("z",))
+equal = predicate("equal", comparison("=="), comparison("="), _PAIR, complex=True)
+not_equal = predicate("not_equal", comparison("!="), comparison("≠"), _PAIR, complex=True)
+logical_and = predicate(
+    "logical_and", call("np.logical_and"), infix("and", AND), _PAIR, complex=True
+)
+logical_or = predicate("logical_or", call("np.logical_or"), infix("or", OR), _PAIR, complex=True)
+logical_not = predicate("logical_not", call("np.logical_not"), prefix("¬"), ("z",), complex=True)
 
 OPS = (
     add,
@@ -312,8 +365,6 @@ OPS = (
     log,
     log1p,
     sqrt,
-    absolute,
-    sign,
     sin,
     cos,
     tanh,

@@ -26,7 +26,7 @@ def matrix(x: Spec, square: bool = True) -> Spec:
     ShapeError, DTypeError
         If it is none, none that is square, or none of floats.
     """
-    if not x.is_float:
+    if not x.is_inexact:
         raise DTypeError("floats are needed", got=str(x.dtype), hint="use astype(np.float64)")
     if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
         raise ShapeError("not a square matrix" if square else "not a matrix", got=str(x))
@@ -52,6 +52,7 @@ def declared(
     numpy: Form,
     convention: str | None = None,
     kernel: Callable[..., Any] | None = None,
+    complex: bool = False,
 ) -> Op:
     """An op of matrices that costs as much as products of them."""
     return Op(
@@ -63,6 +64,7 @@ def declared(
         formula=call(name),
         convention=convention,
         kernel=kernel,
+        complex=complex,
         flops=_cube,
     )
 
@@ -144,13 +146,14 @@ def _solve_side(g: Any, y: Any, a: Any, b: Any) -> Any:
     return solve(a.mT, g)
 
 
-inv = declared("inv", matrix, _inv_vjp, call("np.linalg.inv"))
+inv = declared("inv", matrix, _inv_vjp, call("np.linalg.inv"), complex=True)
 cofactor = declared(
     "cofactor",
     matrix,
     lambda g, y, x: cofactor_along(x, g),  # second derivatives of det are symmetric
     call("cofactor"),
     kernel=kernels.cofactor,
+    complex=True,
 )
 cofactor_along: Op = Op(
     "cofactor_along",
@@ -160,9 +163,16 @@ cofactor_along: Op = Op(
     numpy=call("cofactor_along"),
     formula=call("cofactor_along"),
     kernel=kernels.cofactor_along,
+    complex=True,
     flops=_cube,
 )
-det = declared("det", _scalar, lambda g, y, x: _each(g) * cofactor(x), call("np.linalg.det"))
+det = declared(
+    "det",
+    _scalar,
+    lambda g, y, x: _each(g) * cofactor(x),
+    call("np.linalg.det"),
+    complex=True,
+)
 logabsdet = declared(
     "logabsdet",
     _scalar,
@@ -187,6 +197,7 @@ solve = Op(
     numpy=call("np.linalg.solve"),
     formula=call("solve"),
     flops=lambda out, a, b: a.size * a.shape[-1] + 2 * out.size * a.shape[-1],
+    complex=True,
 )
 
 OPS = (

@@ -295,6 +295,7 @@ slice_ = Op(
     numpy=_sliced,
     formula=_sliced,
     view=True,
+    complex=True,
 )
 place = Op(
     "place",
@@ -306,6 +307,7 @@ place = Op(
     numpy=_place_code,
     formula=_placed,
     kernel=kernels.place,
+    complex=True,
 )
 put = Op(
     "put",
@@ -317,6 +319,7 @@ put = Op(
     numpy=_put_code,
     formula=_put,
     kernel=kernels.put,
+    complex=True,
 )
 gather = Op(
     "gather",
@@ -325,6 +328,7 @@ gather = Op(
     vjp=_gather_vjp,
     numpy=_bracketed,
     formula=_bracketed,
+    complex=True,
 )
 scatter_add = Op(
     "scatter_add",
@@ -339,6 +343,7 @@ scatter_add = Op(
     ),
     kernel=kernels.scatter_add,
     flops=lambda out, x, *indices: x.size,
+    complex=True,
 )
 take_along_axis = Op(
     "take_along_axis",
@@ -350,6 +355,7 @@ take_along_axis = Op(
     numpy=_take_code,
     formula=_bracketed,
     workspace=lambda out, x, indices, axis: indices.nbytes,
+    complex=True,
 )
 scatter_add_along_axis = Op(
     "scatter_add_along_axis",
@@ -368,6 +374,7 @@ scatter_add_along_axis = Op(
     kernel=kernels.scatter_add_along_axis,
     flops=lambda out, x, *indices: x.size,
     workspace=lambda out, x, indices, shape, axis: indices.nbytes,
+    complex=True,
 )
 
 OPS = (slice_, place, put, gather, scatter_add, take_along_axis, scatter_add_along_axis)

@@ -199,7 +199,7 @@ def overlap_add(g, shape, axis):
 
 def recurrence(a, b, axis):
     """Return y with y[i] = a[i] * y[i - 1] + b[i] along an axis, and y[-1] = 0."""
-    a, y = np.moveaxis(a, axis, 0), np.array(np.moveaxis(b, axis, 0))
+    a, y = np.moveaxis(a, axis, 0), np.array(np.moveaxis(b, axis, 0), np.result_type(a, b))
     for i in range(1, len(y)):
         y[i] += a[i] * y[i - 1]
     return np.moveaxis(y, 0, axis)
@@ -220,7 +220,8 @@ def cofactor(x):
     n = x.shape[-1]
     others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :])
     sign = np.linalg.det(u) * np.linalg.det(v)
-    return sign[..., None, None] * ((u * np.prod(others, axis=-1)[..., None, :]) @ v)
+    u = u.conj() * np.prod(others, axis=-1)[..., None, :]
+    return sign[..., None, None] * (u @ v.conj())
 
 
 def cofactor_along(x, v):
@@ -229,10 +230,11 @@ def cofactor_along(x, v):
     one = np.eye(x.shape[-1], dtype=bool)
     others = np.where(one[:, None] | one[None, :], s.dtype.type(1), s[..., None, None, :])
     pairs = np.where(one, s.dtype.type(0), np.prod(others, axis=-1))  # of all values but two
-    w = left.mT @ v @ right.mT
+    back, ahead = left.conj(), right.conj()
+    w = back.mT @ v @ ahead.mT
     change = one * (pairs @ np.diagonal(w, axis1=-2, axis2=-1)[..., None]) - pairs * w.mT
     sign = np.linalg.det(left) * np.linalg.det(right)
-    return sign[..., None, None] * (left @ change @ right)
+    return sign[..., None, None] * (back @ change @ ahead)
 
 
 def expm(x, *along):

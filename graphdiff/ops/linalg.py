@@ -78,6 +78,7 @@ matmul = Op(
     numpy=infix("@", MULTIPLY),
     formula=_matmul_formula,
     flops=lambda out, a, b: 2 * out.size * a.shape[-1],
+    complex=True,
 )
 outer = Op(
     "outer",
@@ -87,6 +88,7 @@ outer = Op(
     numpy=call("np.outer"),
     formula=_outer_formula,
     flops=lambda out, a, b: out.size,
+    complex=True,
 )
 
 OPS = (matmul, outer)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphdiff.errors import GraphError
+from graphdiff.errors import DTypeError, GraphError
 from graphdiff.ops.dimension import Dimension
 from graphdiff.ops.notation import Form, Site, Written, call
 from graphdiff.ops.spec import Spec, dtype_of
@@ -61,6 +61,10 @@ class Op:
         been broadcast to the output's shape yet.
     spreads
         Whether a scalar cotangent may be handed to the rules as it is, for every output element.
+    complex
+        Whether it takes complex operands. Its rules then hold for the transpose: what they return
+        for ``g`` is c with Re(g · dy) = Re(c · dz), without a conjugate (see
+        `graphdiff.ops.complex_parts`). Any other op refuses a complex operand by name.
     singular
         Whether a derivative can be infinite or NaN where the value is finite.
     convention
@@ -93,6 +97,7 @@ class Op:
     module: str | None = None
     elementwise: bool = False
     spreads: bool = False
+    complex: bool = False
     singular: bool = False
     convention: str | None = None
     expression: Callable[..., Any] | None = None
@@ -157,6 +162,15 @@ class Op:
             return lambda g, y, *operands, **params: each(position, g, y, *operands, **params)
         return self.vjp[position]
 
+    def _refuse_complex(self, specs: Sequence[Spec]) -> None:
+        for spec in specs:
+            if spec.dtype.kind == "c":
+                raise DTypeError(
+                    "complex values are not taken", op=self.name,
+                    expected="real values", got=repr(spec),
+                    hint="take np.real(z), np.imag(z) or np.abs(z) of it",
+                )  # fmt: skip
+
     def complete(self, given: Mapping[str, Any], specs: Sequence[Spec]) -> dict[str, Any]:
         """The parameters for operands of given specs, defaults filled in, each in its one form.
 
@@ -166,7 +180,7 @@ class Op:
             If there is a wrong number of operands, a parameter is unknown or a required one is
             missing.
         ShapeError, DTypeError
-            If a parameter's value does not fit.
+            If a parameter's value does not fit, or an operand is complex and the op takes none.
         """
         count = len(specs)
         if count != len(self.operands) and not (self.variadic and count >= self.fixed):
@@ -174,6 +188,8 @@ class Op:
                 "wrong number of operands", op=self.name,
                 expected=", ".join(self.operands) or "none", got=str(count),
             )  # fmt: skip
+        if not self.complex:
+            self._refuse_complex(specs)
         if not (self.params or given):
             return {}
         for name in given:

@@ -23,6 +23,7 @@ def op(
     formula: str | None = None,
     kernel: Callable[..., Any] | None = None,
     elementwise: bool = False,
+    complex: bool = False,
     convention: str | None = None,
     flops: Callable[..., Dimension] | None = None,
 ) -> Callable[[Callable[..., Spec]], Op]:
@@ -48,6 +49,10 @@ def op(
     elementwise
         Whether the operands broadcast against each other. The sum over axes that were broadcast
         is then taken for you.
+    complex
+        Whether it takes complex operands. Its rules then return for ``g`` what makes
+        Re(g · dy) = Re(rule · dz), without a conjugate; of a real operand the real part is taken
+        for you. Without it complex operands are refused.
     convention
         What the derivative is where there is none, in a sentence.
     flops
@@ -95,6 +100,8 @@ def op(
                 f"the op {name!r} has {len(operands)} operands and {len(rules)} rules",
                 hint="give one rule for each operand, None where there is no derivative",
             )
+        if complex:
+            rules = tuple(None if rule is None else _with_dtype(rule) for rule in rules)
         if kernel is not None:
             _check_kernel(kernel, name)
         return Op(
@@ -107,6 +114,7 @@ def op(
             formula=call(name) if formula is None else _text(formula, name, (*operands, *params)),
             kernel=kernel,
             elementwise=elementwise,
+            complex=complex,
             convention=convention,
             flops=flops,
         )
@@ -149,6 +157,16 @@ def _without_rule(name: str) -> Rule:
         )  # fmt: skip
 
     return rule
+
+
+def _with_dtype(rule: Rule) -> Rule:
+    """A rule that is always given a cotangent of its result's dtype."""
+
+    def of_cotangent(g: Any, y: Any, *operands: Any, **params: Any) -> Any:
+        g = g if g.dtype == y.dtype else g.astype(y.dtype)
+        return rule(g, y, *operands, **params)
+
+    return of_cotangent
 
 
 def _parts(template: str, name: str, known: Sequence[str]) -> list[tuple[str, str | None]]:

@@ -25,7 +25,7 @@ def _infer(x: Spec, size: Pair, stride: Pair) -> Spec:
         raise ShapeError(
             "not images", expected="(..., rows, columns, channels)", got=shape_text(x.shape)
         )
-    if not x.is_float:
+    if not x.is_inexact:
         raise DTypeError("floats are needed", got=str(x.dtype), hint="use astype(np.float64)")
     return Spec((*x.shape[:-3], *windows(x.shape, size, stride), x.shape[-1]), x.dtype)
 

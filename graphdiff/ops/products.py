@@ -149,6 +149,7 @@ def _triangle(name: str) -> Op:
         normal=lambda x, k: {"k": int(k)},
         numpy=code,
         formula=call(name),
+        complex=True,
     )
     return op
 
@@ -188,6 +189,7 @@ einsum = Op(
         f"Σ[{site.params['subscripts']}]({', '.join(o.text for o in site.operands)})"
     ),
     flops=_einsum_flops,
+    complex=True,
 )
 diagonal: Op = Op(
     "diagonal",
@@ -199,6 +201,7 @@ diagonal: Op = Op(
     numpy=_diagonal_code,
     formula=call("diagonal"),
     view=True,
+    complex=True,
 )
 diagonal_matrix: Op = Op(
     "diagonal_matrix",
@@ -210,6 +213,7 @@ diagonal_matrix: Op = Op(
     numpy=_place_code,
     formula=call("diag"),
     kernel=kernels.diagonal_matrix,
+    complex=True,
 )
 tril = _triangle("tril")
 triu = _triangle("triu")
@@ -224,6 +228,7 @@ convolve = Op(
     ),
     formula=call("convolve"),
     flops=lambda out, a, v: 2 * a.size * v.size,
+    complex=True,
 )
 
 OPS = (einsum, diagonal, diagonal_matrix, tril, triu, convolve)

@@ -44,7 +44,7 @@ def infer_sum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
 
 def infer_mean(x: Spec, axis: Axis, keepdims: bool) -> Spec:
     """The shape rule of a mean: it is a float."""
-    dtype = x.dtype if x.is_float else np.dtype("float64")
+    dtype = x.dtype if x.is_inexact else np.dtype("float64")
     return Spec(_shape(x, axis, keepdims), dtype)
 
 
@@ -56,7 +56,7 @@ def _infer_extremum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
 
 
 def _infer_float(x: Spec, axis: Axis, keepdims: bool) -> Spec:
-    if not x.is_float:
+    if not x.is_inexact:
         raise DTypeError("floats are needed", got=str(x.dtype), hint="use astype(np.float64)")
     return _infer_extremum(x, axis, keepdims)
 
@@ -116,6 +116,7 @@ sum_ = Op(
     formula=_big("Σ"),
     spreads=True,
     flops=lambda out, x: x.size,
+    complex=True,
 )
 mean = Op(
     "mean",
@@ -128,6 +129,7 @@ mean = Op(
     formula=named("mean"),
     spreads=True,
     flops=lambda out, x: x.size,
+    complex=True,
 )
 max_ = Op(
     "max",

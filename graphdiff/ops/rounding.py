@@ -66,9 +66,9 @@ heaviside = _jumping(
     "by the first 0 everywhere; by the value at 0, 1 there",
 )
 
-isnan = predicate("isnan", call("np.isnan"), call("isnan"), ("z",))
-isfinite = predicate("isfinite", call("np.isfinite"), call("isfinite"), ("z",))
-isinf = predicate("isinf", call("np.isinf"), call("isinf"), ("z",))
+isnan = predicate("isnan", call("np.isnan"), call("isnan"), ("z",), complex=True)
+isfinite = predicate("isfinite", call("np.isfinite"), call("isfinite"), ("z",), complex=True)
+isinf = predicate("isinf", call("np.isinf"), call("isinf"), ("z",), complex=True)
 signbit = predicate("signbit", call("np.signbit"), call("signbit"), ("z",))
 
 OPS = (

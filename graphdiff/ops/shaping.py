@@ -217,6 +217,7 @@ transpose = Op(
     formula=_transpose_formula,
     spreads=True,
     view=True,
+    complex=True,
 )
 reshape = Op(
     "reshape",
@@ -233,6 +234,7 @@ reshape = Op(
     ),
     spreads=True,
     view=True,
+    complex=True,
 )
 broadcast_to = Op(
     "broadcast_to",
@@ -248,6 +250,7 @@ broadcast_to = Op(
     elementwise=True,
     spreads=True,
     view=True,
+    complex=True,
 )
 expand_dims = Op(
     "expand_dims",
@@ -260,6 +263,7 @@ expand_dims = Op(
     formula=lambda site: site.operands[0],
     spreads=True,
     view=True,
+    complex=True,
 )
 squeeze = Op(
     "squeeze",
@@ -272,6 +276,7 @@ squeeze = Op(
     formula=lambda site: site.operands[0],
     spreads=True,
     view=True,
+    complex=True,
 )
 concatenate = Op(
     "concatenate",
@@ -282,6 +287,7 @@ concatenate = Op(
     normal=_normal_concatenate,
     numpy=_concatenate_code,
     formula=lambda site: Written(f"[{', '.join(part.text for part in site.operands)}]"),
+    complex=True,
 )
 identity = Op(
     "identity",
@@ -293,6 +299,7 @@ identity = Op(
     elementwise=True,
     spreads=True,
     view=True,
+    complex=True,
 )
 stop_gradient = Op(
     "stop_gradient",
@@ -302,6 +309,7 @@ stop_gradient = Op(
     formula=lambda site: site.operands[0],
     convention="0: it is held constant",
     view=True,
+    complex=True,
 )
 
 OPS = (

@@ -11,7 +11,7 @@ import numpy as np
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops.dimension import Dimension, Shape, product, shape_of
 
-DTYPES = ("float64", "float32", "int64", "bool")
+DTYPES = ("float64", "float32", "complex128", "complex64", "int64", "bool")
 _NATIVE = frozenset(map(np.dtype, DTYPES))
 
 
@@ -27,9 +27,11 @@ def dtype_of(value: object) -> np.dtype[Any]:
     if dtype in _NATIVE:
         return dtype
     if dtype.name not in DTYPES:
-        hint = "complex values are not supported yet" if dtype.kind == "c" else "convert it first"
         raise DTypeError(
-            "dtype not supported", expected=" or ".join(DTYPES), got=dtype.name, hint=hint
+            "dtype not supported",
+            expected=" or ".join(DTYPES),
+            got=dtype.name,
+            hint="convert it first",
         )
     return np.dtype(dtype.name)  # in the machine's byte order
 
@@ -79,9 +81,19 @@ class Spec:
         return self.size * self.dtype.itemsize
 
     @property
-    def is_float(self) -> bool:
-        """Whether derivatives flow through values of this dtype."""
-        return self.dtype.kind == "f" or any(part.is_float for part in self.parts)
+    def is_inexact(self) -> bool:
+        """Whether derivatives flow through values of this dtype, real or complex."""
+        return self.dtype.kind in "fc" or any(part.is_inexact for part in self.parts)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the values are real floats."""
+        return self.dtype.kind == "f"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the values are complex."""
+        return self.dtype.kind == "c"
 
     def __repr__(self) -> str:
         if self.parts:
@@ -173,3 +185,14 @@ def promote(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
     """NumPy 2's promotion of dtypes."""
     first = dtypes[0]
     return first if all(dtype == first for dtype in dtypes[1:]) else np.result_type(*dtypes)
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the real part: of a complex one the float of that precision, else itself."""
+    return _PARTS.get(dtype, dtype)
+
+
+_PARTS: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype("complex128"): np.dtype("float64"),
+    np.dtype("complex64"): np.dtype("float32"),
+}

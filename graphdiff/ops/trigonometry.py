@@ -19,18 +19,18 @@ else:
 
 _LOG_2 = float(np.log(2.0))
 
-tan = elementwise("tan", lambda z: sympy.tan(z))
-arcsin = elementwise("arcsin", lambda z: sympy.asin(z), singular=True)
-arccos = elementwise("arccos", lambda z: sympy.acos(z), singular=True)
-arctan = elementwise("arctan", lambda z: sympy.atan(z))
-sinh = elementwise("sinh", lambda z: sympy.sinh(z), saved=False)
-cosh = elementwise("cosh", lambda z: sympy.cosh(z), saved=False)
-arcsinh = elementwise("arcsinh", lambda z: sympy.asinh(z))
-arccosh = elementwise("arccosh", lambda z: sympy.acosh(z), singular=True)
-arctanh = elementwise("arctanh", lambda z: sympy.atanh(z), singular=True)
-exp2 = elementwise("exp2", lambda z: 2**z)
-log2 = elementwise("log2", lambda z: sympy.log(z, 2), singular=True)
-log10 = elementwise("log10", lambda z: sympy.log(z, 10), singular=True)
+tan = elementwise("tan", lambda z: sympy.tan(z), complex=True)
+arcsin = elementwise("arcsin", lambda z: sympy.asin(z), complex=True, singular=True)
+arccos = elementwise("arccos", lambda z: sympy.acos(z), complex=True, singular=True)
+arctan = elementwise("arctan", lambda z: sympy.atan(z), complex=True)
+sinh = elementwise("sinh", lambda z: sympy.sinh(z), saved=False, complex=True)
+cosh = elementwise("cosh", lambda z: sympy.cosh(z), saved=False, complex=True)
+arcsinh = elementwise("arcsinh", lambda z: sympy.asinh(z), complex=True)
+arccosh = elementwise("arccosh", lambda z: sympy.acosh(z), complex=True, singular=True)
+arctanh = elementwise("arctanh", lambda z: sympy.atanh(z), complex=True, singular=True)
+exp2 = elementwise("exp2", lambda z: 2**z, complex=True)
+log2 = elementwise("log2", lambda z: sympy.log(z, 2), complex=True, singular=True)
+log10 = elementwise("log10", lambda z: sympy.log(z, 10), complex=True, singular=True)
 
 
 def _binary(name: str, left: Any, right: Any, convention: str | None = None) -> Op:

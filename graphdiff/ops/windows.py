@@ -70,6 +70,7 @@ sliding_window_view: Op = Op(
     numpy=_view_code,
     formula=call("windows"),
     view=True,
+    complex=True,
 )
 overlap_add: Op = Op(
     "overlap_add",
@@ -84,6 +85,7 @@ overlap_add: Op = Op(
     formula=call("overlap_add"),
     kernel=kernels.overlap_add,
     flops=lambda out, g: g.size,
+    complex=True,
 )  # fmt: skip
 
 OPS = (sliding_window_view, overlap_add)

@@ -33,13 +33,16 @@ def fold_constants(t: Tensor, *operands: Tensor) -> Tensor | None:
         return None  # loops run when the code does
     if not isinstance(t.size, int) or t.size > max(1, *map(_length, operands)):
         return None  # a larger array is not put into the source
-    weak = t.ndim == 0 and t.spec.is_float
+    weak = t.ndim == 0 and t.spec.is_inexact
     values = [np.asarray(operand.params["value"], operand.dtype) for operand in operands]
     if weak:
-        values = [v.astype(np.float64) if v.dtype.kind == "f" else v for v in values]
+        values = [v.astype(_WIDE.get(v.dtype.kind, v.dtype)) for v in values]
     with np.errstate(all="ignore"):
         value = t.graph.op(t.name).evaluate(*values, **t.params)
-    return t.graph.constant(float(value) if weak else value, dtype=t.dtype)
+    return t.graph.constant(value.astype(_WIDE[t.dtype.kind]) if weak else value, dtype=t.dtype)
+
+
+_WIDE: Mapping[str, type] = {"f": np.float64, "c": np.complex128}
 
 
 def _length(t: Tensor) -> int:
@@ -83,7 +86,7 @@ def _full(t: Tensor, value: float) -> Tensor:
 
 def double(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x + x`` is ``2 * x``."""
-    return fits(2 * a, t) if a.name == b.name and a.dtype.kind == "f" else None
+    return fits(2 * a, t) if a.name == b.name and a.spec.is_inexact else None
 
 
 def gather_factors(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
@@ -164,7 +167,7 @@ def double_negative(t: Tensor, x: Tensor) -> Tensor | None:
     """``-(-x)`` is ``x``; ``-(a - b)`` is ``b - a``."""
     if x.op == "negative":
         return fits(x.operands[0], t)
-    if x.op == "subtract" and uses(x) == 1 and x.dtype.kind == "f":
+    if x.op == "subtract" and uses(x) == 1 and x.spec.is_inexact:
         a, b = x.operands
         return None if is_number(a, 0) else fits(b - a, t)
     return None

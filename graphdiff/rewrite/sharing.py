@@ -50,7 +50,7 @@ def _key(value: Any) -> Any:
         return "graph", fingerprint(value)
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
-    return type(value), repr(value) if isinstance(value, float) else value
+    return type(value), repr(value) if isinstance(value, (float, complex)) else value
 
 
 @in_place

@@ -4,6 +4,9 @@
 here puts a function that does not overflow in the place of such a text. They run before a graph is
 differentiated, so that the gradient is stable too, and again before it is lowered.
 
+Most hold for real values only: the square of a complex one is not its length squared, and what is
+put in the place of a text takes real values.
+
 Goodfellow et al., *Deep Learning* (2016), sections 4.1 and 6.2.2.
 """
 
@@ -21,7 +24,7 @@ from graphdiff.rewrite.matching import fits, is_number
 def stable_sigmoid(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``1 / (1 + exp(-u))`` and ``exp(u) / (1 + exp(u))`` are the sigmoid of ``u``."""
     other = _one_plus(b)
-    if other is None or other.op != "exp":
+    if other is None or other.op != "exp" or t.spec.is_complex:
         return None
     (x,) = other.operands
     if is_number(a, 1):
@@ -47,6 +50,8 @@ def stable_softmax(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     z = _summed_exp(b)
     if z is None or a.op != "exp" or a.operands[0].name != z.name or not _lines_up(b, z):
         return None
+    if z.spec.is_complex:
+        return None
     return fits(OPS["softmax"](z, axis=b.params["axis"]), t)
 
 
@@ -57,12 +62,14 @@ def stable_log(t: Tensor, x: Tensor) -> Tensor | None:
     if x.op == "softmax":
         return fits(OPS["log_softmax"](x.operands[0], **x.params), t)
     z = _summed_exp(x)
-    if z is not None:
+    if z is not None and not z.spec.is_complex:
         return fits(OPS["logsumexp"](z, **x.params), t)
     other = _one_plus(x)
     if other is None:
         return None
-    return fits(OPS["softplus"](other.operands[0]) if other.op == "exp" else OPS["log1p"](other), t)
+    if other.op == "exp" and not other.spec.is_complex:
+        return fits(OPS["softplus"](other.operands[0]), t)
+    return fits(OPS["log1p"](other), t)
 
 
 def stable_log_softmax(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
@@ -86,7 +93,8 @@ def stable_norm(t: Tensor, x: Tensor) -> Tensor | None:
         return None if base is None else fits(OPS["norm"](base, **x.params), t)
     if x.op == "matmul":
         a, b = x.operands
-        return fits(OPS["norm"](a), t) if a.name == b.name and a.ndim == 1 else None
+        same = a.name == b.name and a.ndim == 1 and a.spec.is_real
+        return fits(OPS["norm"](a), t) if same else None
     return None
 
 
@@ -96,14 +104,25 @@ def stable_abs(t: Tensor, x: Tensor) -> Tensor | None:
     return None if base is None else fits(OPS["abs"](base), t)
 
 
+def square_of_length(t: Tensor, a: Tensor, *others: Tensor) -> Tensor | None:
+    """``|z|²`` is smooth at 0 too; for a real ``z`` it is the square of ``z``."""
+    base = _squared(t)
+    if base is None or base.op != "abs":
+        return None
+    (z,) = base.operands
+    return fits(OPS["abs2" if z.spec.is_complex else "square"](z), t)
+
+
 def _squared(t: Tensor) -> Tensor | None:
-    """``x`` of ``x²``, ``x * x`` or ``x ** 2``, for floats."""
+    """``x`` of ``x²``, ``x * x`` or ``x ** 2``, for real floats; ``z`` of ``|z|²``."""
+    if t.op == "abs2":
+        return t.operands[0]
     if t.op not in ("square", "multiply", "power"):
         return None
     base, *other = t.operands
     same = t.op == "multiply" and other[0].name == base.name
     power = t.op == "power" and is_number(other[0], 2)
-    return base if base.spec.is_float and (t.op == "square" or same or power) else None
+    return base if base.spec.is_real and (t.op == "square" or same or power) else None
 
 
 def _one_plus(t: Tensor) -> Tensor | None:
@@ -137,6 +156,9 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
     "subtract": (complement, stable_log_softmax, stable_expm1),
     "log": (stable_log,),
     "sqrt": (stable_norm, stable_abs),
+    "square": (square_of_length,),
+    "multiply": (square_of_length,),
+    "power": (square_of_length,),
 }
 
 # What a rule looks for among the ops of a node's operands.
@@ -147,7 +169,8 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
     stable_log_softmax: frozenset({"logsumexp"}),
     stable_expm1: frozenset({"exp"}),
     stable_norm: frozenset({"sum", "matmul"}),
-    stable_abs: frozenset({"square", "multiply", "power"}),
+    stable_abs: frozenset({"square", "multiply", "power", "abs2"}),
+    square_of_length: frozenset({"abs"}),
     stable_log: frozenset({"sigmoid", "softmax", "sum", "add", "subtract"}),
 }
 

@@ -13,7 +13,7 @@ import pytest
 import graphdiff as gd
 from graphdiff.ops import OPS
 from tests.ops.rows import ROWS
-from tests.ops.table import Row
+from tests.ops.table import Row, is_inexact, normal
 from tests.properties.test_random_graphs import BINARY, OURS, THEIRS, UNARY
 
 CASES = [
@@ -29,16 +29,16 @@ CASES = [
 def test_every_op_against_jax(row: Row, case: int) -> None:
     arrays, params = row.draw(case), row.cases[case][1]
     rng = np.random.default_rng(1)
-    along = [rng.normal(size=a.shape) for a in arrays if a.dtype.kind == "f"]
+    along = [normal(rng, a.shape, a.dtype) for a in arrays if is_inexact(a)]
 
     def with_floats(function: Callable[..., Any]) -> Callable[..., Any]:
         def of_floats(*floats: Any) -> Any:
             given = iter(floats)
-            return function(*(next(given) if a.dtype.kind == "f" else a for a in arrays))
+            return function(*(next(given) if is_inexact(a) else a for a in arrays))
 
         return of_floats
 
-    floats = tuple(a for a in arrays if a.dtype.kind == "f")
+    floats = tuple(a for a in arrays if is_inexact(a))
     ours = with_floats(lambda *xs: OPS[row.op](*xs, **params))
     theirs = jax.jit(with_floats(lambda *xs: row.other(*xs, **params)))
     found = gd.jvp(ours, floats, tuple(along))

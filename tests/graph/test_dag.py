@@ -87,11 +87,6 @@ def test_a_value_is_copied() -> None:
         (lambda g: g.input("z", 2.5), gd.ShapeError, "node 'z' (input): 2.5 is not a shape"),
         (lambda g: g.input("z", ("a b",)), gd.ShapeError, "'a b' is not a dimension"),
         (lambda g: g.input("z", (), "float16"), gd.DTypeError, "got: float16"),
-        (
-            lambda g: g.input("z", (), complex),
-            gd.DTypeError,
-            "complex values are not supported yet",
-        ),
         (lambda g: g.input("z", (), "zz"), gd.DTypeError, "node 'z' (input): 'zz' is not a dtype"),
         (lambda g: g.parameter("z", value="a"), gd.DTypeError, "node 'z' (parameter): dtype not"),
         (lambda g: g.parameter("z", value=[[1], [2, 3]]), gd.DTypeError, "not an array of numbers"),

@@ -68,7 +68,13 @@ OTHERS += [np.ones(2, dtype) for dtype in DTYPES]
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_python_numbers_are_weak_and_numpys_are_strong(dtype: str, other: Any) -> None:
     array = np.ones(2, dtype)
-    for operator in (np.multiply, np.add, np.maximum, lambda a, b: np.where([True, False], a, b)):
+    real = not np.iscomplexobj(array * other)
+    for operator in (
+        np.multiply,
+        np.add,
+        *([np.maximum] if real else []),
+        lambda a, b: np.where([True, False], a, b),
+    ):
         expected = operator(array, other)
         for swapped in (False, True):
             g = gd.Graph()
@@ -205,7 +211,13 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda x, m: gd.special.sigmoid(m), "numbers are needed"),
     (lambda x, m: x + "a", "dtype not supported"),
     (lambda x, m: x + None, "dtype not supported"),
-    (lambda x, m: x * 1j, "complex values are not supported yet"),
+    (lambda x, m: x * np.clongdouble(1j), "dtype not supported"),
+    (lambda x, m: np.maximum(x * 1j, 0.0), "maximum: complex values are not taken"),
+    (lambda x, m: np.round(x * 1j), "np.round of complex values has no rule"),
+    (lambda x, m: scipy.special.xlogy(x, 1j), "xlogy: complex values are not taken"),
+    (lambda x, m: (x * 1j).astype(float), "a complex value as float64"),
+    (lambda x, m: (x * 1j).real.__setitem__(0, 1.0), "what z.real gives cannot be assigned to"),
+    (lambda x, m: x.__setitem__(0, 1j), "dtype"),
     (lambda x, m: x + np.array([None] * 3), "got: object"),
     (lambda x, m: x + np.ones(3, np.float16), "got: float16"),
     (lambda x, m: np.add(x, [[1], [1, 2]]), "not an array of numbers"),

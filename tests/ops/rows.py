@@ -1,9 +1,10 @@
-"""The whole table of ops, in the order of `graphdiff.ops.OPS`."""
+"""The whole table of ops, in the order of `graphdiff.ops.OPS`, then those for complex values."""
 
 from __future__ import annotations
 
 from tests.ops import (
     rows_algebra,
+    rows_complex,
     rows_elementwise,
     rows_images,
     rows_indexing,
@@ -20,4 +21,5 @@ ROWS = (
     *rows_images.ROWS,
     *rows_indexing.ROWS,
     *rows_special.ROWS,
+    *rows_complex.ROWS,
 )

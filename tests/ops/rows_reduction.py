@@ -28,7 +28,7 @@ def _recurrence(a: Any, b: Any, axis: int) -> Any:
 
 
 def _norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=keepdims))
+    return jnp.sqrt(jnp.sum(jnp.real(x * jnp.conj(x)), axis=axis, keepdims=keepdims))
 
 
 def _running(extreme: Any, x: Any, axis: int) -> Any:

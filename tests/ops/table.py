@@ -20,7 +20,11 @@ SINGLE = (((2, 3),), ((),))
 
 @dataclass(frozen=True)
 class Operand:
-    """What to draw for an operand: floats of an interval, integers below a bound, or booleans."""
+    """What to draw for an operand.
+
+    Floats of an interval, complex numbers whose real parts are such, integers below a bound, or
+    booleans.
+    """
 
     low: float = -2.0
     high: float = 2.0
@@ -32,11 +36,15 @@ class Operand:
             return rng.integers(int(self.low), int(self.high), shape)
         if self.kind == "bool":
             return np.asarray(rng.random(shape) < 0.5)
+        if self.kind == "complex":
+            real = Operand(self.low, self.high).draw(rng, shape)
+            return np.asarray(real + 1j * Operand(-1.1, 1.5).draw(rng, shape))
         values = rng.permutation(np.linspace(self.low, self.high, int(np.prod(shape)) + 2)[1:-1])
         return (values + 0.013).astype(np.float32).astype(np.float64).reshape(shape)
 
 
 REAL = Operand()
+COMPLEX = Operand(kind="complex")
 POSITIVE = Operand(0.2, 3.0)
 
 
@@ -57,8 +65,33 @@ class Row:
 
 
 def as_dtype(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
-    """Floats in another precision; anything else as it is."""
+    """Floats in another precision, complex ones with parts of it; anything else as it is."""
+    if array.dtype.kind == "c":
+        return array.astype(np.result_type(dtype, 1j))
     return array.astype(dtype) if array.dtype.kind == "f" else array
+
+
+def is_inexact(array: np.ndarray[Any, Any]) -> bool:
+    """Whether there are derivatives by values of this kind."""
+    return array.dtype.kind in "fc"
+
+
+def normal(
+    rng: np.random.Generator, shape: tuple[int, ...], like: np.dtype[Any]
+) -> np.ndarray[Any, Any]:
+    """Normal numbers; complex ones where those of a dtype are."""
+    values = rng.normal(size=shape)
+    return np.asarray(values + 1j * rng.normal(size=shape) if like.kind == "c" else values)
+
+
+def some(
+    rng: np.random.Generator, shape: tuple[int, ...], like: np.dtype[Any]
+) -> np.ndarray[Any, Any]:
+    """Numbers around 1 that float32 has exactly; complex ones where those of a dtype are."""
+    values = rng.uniform(0.5, 1.5, shape).astype(np.float32).astype(np.float64)
+    if like.kind != "c":
+        return values
+    return np.asarray(values - 1j * rng.uniform(0.5, 1.5, shape).astype(np.float32))
 
 
 def unary(op: str, other: Callable[..., Any], operand: Operand = REAL) -> Row:
@@ -130,8 +163,6 @@ ROWS = (
     unary("log", jnp.log, POSITIVE),
     unary("log1p", jnp.log1p, POSITIVE),
     unary("sqrt", jnp.sqrt, POSITIVE),
-    unary("abs", jnp.abs),
-    unary("sign", jnp.sign),
     unary("sin", jnp.sin),
     unary("cos", jnp.cos),
     unary("tanh", jnp.tanh),
@@ -166,6 +197,12 @@ ROWS = (
     binary("logical_and", jnp.logical_and, Operand(kind="bool")),
     binary("logical_or", jnp.logical_or, Operand(kind="bool")),
     unary("logical_not", jnp.logical_not, Operand(kind="bool")),
+    unary("abs", jnp.abs),
+    unary("abs2", lambda x: jnp.real(x) ** 2 + jnp.imag(x) ** 2),
+    unary("sign", jnp.sign),
+    unary("real", jnp.real, COMPLEX),
+    unary("imag", jnp.imag, COMPLEX),
+    unary("conjugate", jnp.conj, COMPLEX),
     reduction("sum", jnp.sum),
     reduction("mean", jnp.mean),
     reduction("max", jnp.max),

@@ -42,6 +42,8 @@ def test_any_axes_with_and_without_keepdims(data: st.DataObject) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
 def test_dtypes(name: str, dtype: str) -> None:
+    if name in ("max", "min") and dtype.startswith("complex"):
+        return  # refused: tests/ops/test_values.py
     expected = getattr(np, name)(np.ones(2, dtype))
     found = getattr(gd.Graph().input("x", (2,), dtype), name)()
     assert found.dtype == expected.dtype

@@ -9,8 +9,10 @@ import jax
 import numpy as np
 import pytest
 
+import graphdiff as gd
 from graphdiff.ops import OPS, control
 from graphdiff.ops.spec import Spec
+from tests.ops import rows_complex
 from tests.ops.rows import ROWS
 from tests.ops.table import Row, as_dtype
 
@@ -26,9 +28,33 @@ def expected(row: Row, case: int) -> np.ndarray[Any, Any]:
 
 
 def test_the_table_has_one_row_for_every_op_with_operands() -> None:
-    assert [row.op for row in ROWS] == [
+    rows = ROWS[: -len(rows_complex.ROWS)]
+    assert [row.op for row in rows] == [
         op.name for op in OPS.values() if op.operands and op not in control.OPS
     ]
+
+
+def test_the_table_has_a_complex_row_for_every_op_that_takes_complex_values() -> None:
+    takes = {op.name for op in OPS.values() if op.complex and op not in control.OPS}
+    parts = {"real", "imag", "conjugate"}  # whose rows are complex as they are
+    assert {row.op for row in rows_complex.ROWS} == takes - parts
+
+
+@pytest.mark.parametrize("row", ROWS[: -len(rows_complex.ROWS)], ids=lambda row: row.op)
+def test_an_op_that_does_not_say_so_refuses_complex_values(row: Row) -> None:
+    op, params = OPS[row.op], row.cases[0][1]
+    arrays = row.draw(0)
+    floats = [i for i, array in enumerate(arrays) if array.dtype.kind == "f"]
+    if op.complex or not floats:
+        return
+    arrays[floats[0]] = arrays[floats[0]] + 0j
+    with pytest.raises(gd.DTypeError, match=f"{op.name}: complex values are not taken"):
+        op.evaluate(*arrays, **params)
+    g = gd.Graph()
+    operands = [g.input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)]
+    with pytest.raises(gd.DTypeError, match="complex values are not taken") as caught:
+        g.apply(op.name, operands, params)
+    assert "test_values.py:" in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
