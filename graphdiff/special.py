@@ -280,6 +280,11 @@ def ive(v: Any, x: Any) -> Any:
     return OPS["ive"](v, x)
 
 
+def kve(v: Any, x: Any) -> Any:
+    """``exp(x) K`` of order v; by x it has a derivative."""
+    return OPS["kve"](v, x)
+
+
 def expi(x: Any) -> Any:
     """The exponential integral Ei(x) = ∫₋∞ˣ exp(t) / t dt."""
     return OPS["expi"](x)

@@ -31,6 +31,8 @@ def divided(x: Any) -> Any:
 
 EDGES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "x**0 at 0": (lambda x: x**0, 0.0, 0.0),
+    "x**0 at infinity": (lambda x: x**0, inf, 0.0),
+    "x**0 at NaN": (lambda x: x**0, nan, 0.0),
     "x**1 at 0": (lambda x: x**1, 0.0, 1.0),
     "x**2 at 0": (lambda x: x**2, 0.0, 0.0),
     "x**0.5 at 0": (lambda x: x**0.5, 0.0, inf),
@@ -45,6 +47,21 @@ EDGES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
         a([1.0 + 0, 2 + 6.0, 0.0]),
     ),
     "norm 0": (lambda x: np.linalg.norm(x), np.zeros(3), np.zeros(3)),
+    "norm 3 at 0": (lambda x: np.linalg.norm(x, 3), np.zeros(3), np.zeros(3)),
+    "norm 1.5 at 0": (lambda x: np.linalg.norm(x, 1.5), np.zeros(3), np.zeros(3)),
+    "norm 0.5 beside 0": (lambda x: np.linalg.norm(x, 0.5), a([0.0, 4.0]), a([0.0, 1.0])),
+    "norm -1 beside 0": (lambda x: np.linalg.norm(x, -1), a([0.0, 4.0]), a([0.0, 0.0])),
+    "interp at knots": (
+        lambda x: np.sum(np.interp(x, a([0.0, 1.0, 2.0]), a([1.0, 3.0, 2.0]))),
+        a([-1.0, 0.0, 1.0, 2.0, 3.0]),
+        a([0.0, 2.0, -1.0, -1.0, 0.0]),
+    ),
+    "logsumexp of infinity": (lambda x: np.log(np.sum(np.exp(x))), a([inf, 0.0]), a([1.0, 0.0])),
+    "logsumexp of nothing but -inf": (
+        lambda x: np.log(np.sum(np.exp(x))),
+        a([-inf, -inf]),
+        a([0.5, 0.5]),
+    ),
     "sqrt sum sq 0": (lambda x: np.sqrt(np.sum(x**2)), np.zeros(3), np.zeros(3)),
     "sqrt(x*x sum) 0": (lambda x: np.sqrt(np.dot(x, x)), np.zeros(3), np.zeros(3)),
     "hypot 0": (lambda x: np.hypot(x, 0.0), 0.0, 0.0),

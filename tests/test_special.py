@@ -114,3 +114,20 @@ def test_inside_a_loop() -> None:
 def test_polygamma_of_no_order() -> None:
     with pytest.raises(gd.GraphError, match="not a whole number"):
         gd.special.polygamma(0.5, X)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        sp.erfi,
+        sp.loggamma,
+        sp.k0e,
+        sp.k1e,
+        lambda x: sp.yn(2, x) + sp.kn(1, x),
+        lambda x: sp.entr(x) + sp.rel_entr(x, 0.5) + sp.kl_div(0.3, x),
+        lambda x: sp.huber(1.0, x) + sp.pseudo_huber(0.5, x) + sp.exp10(x) + sp.log_expit(x),
+    ],
+)
+def test_scipys_ufuncs_that_are_made_of_others(f: Any) -> None:
+    np.testing.assert_allclose(gd.jit(f)(X), f(X), rtol=1e-13)
+    assert gd.check_gradients(f, (X,))

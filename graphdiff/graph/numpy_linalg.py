@@ -47,7 +47,12 @@ def _norm_of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     if ord in (0, 1):
         terms = size if ord == 1 else (x != 0).astype(size.dtype)
         return np.sum(terms, axis=axis, keepdims=keepdims)
-    return np.sum(size**ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
+    if 0 < ord < 1:  # as for the absolute value, there is no slope where an element is 0
+        size = np.where(size == 0, 0.0, size)
+    total = np.sum(size**ord, axis=axis, keepdims=keepdims)
+    if ord > 0:
+        return np.where(total == 0, 0.0, total) ** (1.0 / ord)
+    return np.where(total == np.inf, 0.0, total ** (1.0 / ord))  # an element is 0
 
 
 def _norm_of_matrices(x: Any, ord: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.errors import GraphError
+from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph import numpy_api
 from graphdiff.ops.spec import normal_axes
 
@@ -88,6 +88,8 @@ def _quantiles(one: Callable[[Any, float], Any]) -> Callable[..., Any]:
 def _sorted_last(a: Any, axis: Any) -> tuple[Any, Any]:
     """The values in order along one last axis instead of some, and the shape with these as 1."""
     axes = normal_axes(axis, a.ndim)
+    if any(a.shape[i] == 0 for i in axes):
+        raise ShapeError("no elements have no quantiles", got=repr(a))
     rest = [i for i in range(a.ndim) if i not in axes]
     if len(axes) != 1:
         a_last = np.transpose(a, (*rest, *axes))
@@ -160,7 +162,7 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
     graph = next(v.graph for v in (x, xp, fp) if hasattr(v, "graph"))
     xs, ys = (v if hasattr(v, "graph") else graph.constant(np.asarray(v, float)) for v in (xp, fp))
     x0, y0 = np.take(xs, i), np.take(ys, i)
-    inside = np.minimum(np.maximum(x, xs[0]), xs[count - 1])
+    inside = np.clip(x, xs[0], xs[count - 1])
     slope = (np.take(ys, i + 1) - y0) / (np.take(xs, i + 1) - x0)
     return y0 + (inside - x0) * slope
 

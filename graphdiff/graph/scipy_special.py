@@ -55,6 +55,39 @@ def exp10(x: Any) -> Any:
     return 10.0**x
 
 
+def erfi(x: Any) -> Any:
+    """The imaginary error function, by Dawson's integral."""
+    return 2.0 / np.sqrt(np.pi) * np.exp(np.square(x)) * _apply("dawsn", x)
+
+
+def loggamma(x: Any) -> Any:
+    """The logarithm of the gamma function, which is not real below 0."""
+    return np.where(x < 0, np.nan, _apply("gammaln", x))
+
+
+def yn(n: Any, x: Any) -> Any:
+    """Bessel's function of the second kind, of an integer order."""
+    return _apply("yv", n, x)
+
+
+def kn(n: Any, x: Any) -> Any:
+    """The modified Bessel function of the second kind, of an integer order."""
+    return _apply("kv", n, x)
+
+
+def k0e(x: Any) -> Any:
+    """exp(x) times the modified Bessel function of the second kind, of order 0."""
+    return _apply("kve", 0.0, x)
+
+
+def k1e(x: Any) -> Any:
+    """exp(x) times the modified Bessel function of the second kind, of order 1."""
+    return _apply("kve", 1.0, x)
+
+
+_LOGARITHMS = (log_expit, entr, rel_entr, kl_div, huber, pseudo_huber, exp10)
+_OTHERS = (erfi, loggamma, yn, kn, k0e, k1e)
+
 UFUNCS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {f.__name__: f for f in (log_expit, entr, rel_entr, kl_div, huber, pseudo_huber, exp10)}
+    {f.__name__: f for f in (*_LOGARITHMS, *_OTHERS)}
 )

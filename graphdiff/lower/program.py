@@ -34,6 +34,7 @@ LIMIT = 66  # columns of an expression, beyond which a part of it becomes a valu
 _UNWRITTEN = Written("")
 
 _BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
+_FRESH = ("np.array(", "np.full(", "np.ones(", "np.zeros(")  # what these make is nobody else's
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
 _WHOLE = frozenset({"add", "subtract", "multiply", "negative"})
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
@@ -412,7 +413,7 @@ class Writer:
             piece = self.pieces[node]
             text, owner = _result(piece), self._owner(piece)
             shared = owner.node in handed or owner.op.name in SOURCES or owner.borrowed
-            if shared and piece.spec.ndim and not text.text.startswith("np.array("):
+            if shared and piece.spec.ndim and not text.text.startswith(_FRESH):
                 text = Written(f"np.array({text.text})")
             handed.add(owner.node)
             results[name] = text
@@ -463,7 +464,8 @@ def _result(piece: Piece) -> Written:
     """What is handed out for an output: never a bare number, or a view that is read-only."""
     if piece.number:
         return Written(f"np.{piece.spec.dtype}({piece.text.text})")
-    if piece.code is None and piece.op.name in _BORROWED:
+    borrowed = piece.op.name in _BORROWED and not piece.text.text.startswith(_FRESH)
+    if piece.code is None and borrowed:
         return Written(f"np.array({piece.text.text})")
     return piece.text
 

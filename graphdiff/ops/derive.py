@@ -180,8 +180,8 @@ def _taken(g: Any, above: Any, below: Any) -> Any:
 def _slope(a: Any, b: Any) -> Any:
     """``b aᵇ⁻¹``, which is 0 for ``b = 0``, at ``a = 0`` too."""
     number = b.params["value"] if getattr(b, "op", None) == "constant" else b
-    if isinstance(number, (int, float, complex)) and number != 0:
-        return number * a ** (number - 1)
+    if isinstance(number, (int, float, complex)):
+        return number * a ** (number - 1) if number != 0 else np.zeros_like(a)
     return b * a ** np.where(b == 0, 1, b - 1)
 
 

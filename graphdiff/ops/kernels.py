@@ -139,7 +139,9 @@ def logsumexp(x, axis=None, keepdims=False):
 
 def softmax(x, axis=None):
     """Return exp(x) / sum(exp(x)) over axes; the largest term is taken out first."""
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    m = np.max(x, axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore"):  # where the largest is infinite, it takes all
+        e = np.where(np.isinf(m), x == m, np.exp(x - m))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 

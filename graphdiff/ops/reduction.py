@@ -51,7 +51,7 @@ def infer_mean(x: Spec, axis: Axis, keepdims: bool) -> Spec:
 def _infer_extremum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
     for i in normal_axes(axis, x.ndim):
         if x.shape[i] == 0:
-            raise ShapeError("the largest of no elements does not exist", got=str(x))
+            raise ShapeError("no elements have no largest or smallest one", got=str(x))
     return Spec(_shape(x, axis, keepdims), x.dtype)
 
 
@@ -158,9 +158,7 @@ min_ = Op(
 
 
 def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Where all terms are -inf the slope is finite, so that a cotangent of 0 stays 0."""
-    total = expand(y, axis, keepdims)
-    return expand(g, axis, keepdims) * np.exp(np.where(total == -np.inf, 0.0, x - total))
+    return expand(g, axis, keepdims) * softmax(x, axis=axis)
 
 
 def _softmax_vjp(g: Any, y: Any, x: Any, axis: Axis) -> Any:
@@ -180,7 +178,7 @@ logsumexp = Op(
     normal=normal_reduction,
     numpy=call("logsumexp", "axis", "keepdims"),
     formula=named("logsumexp"),
-    convention="1 by each term where all are -∞",
+    convention="the largest share equally where they are ∞, or all are -∞",
     kernel=kernels.logsumexp,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
     workspace=lambda out, x, axis, keepdims: 2 * x.nbytes,  # x - max, exp
@@ -204,7 +202,7 @@ softmax = Op(
     formula=named("softmax"),
     kernel=kernels.softmax,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
-    workspace=_spread,
+    workspace=lambda out, x, axis: _spread(out, x, axis) + out.size,  # and what is the largest
 )
 log_softmax = Op(
     "log_softmax",

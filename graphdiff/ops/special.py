@@ -194,6 +194,12 @@ ive: Op = _declared(
     _unknown("ive", "v"),
     lambda g, y, v, x: g * (0.5 * (ive(v - 1.0, x) + ive(v + 1.0, x)) - np.sign(x) * y),
 )
+kve: Op = _declared(
+    "kve",
+    ("v", "x"),
+    _unknown("kve", "v"),
+    lambda g, y, v, x: g * (y - 0.5 * (kve(v - 1.0, x) + kve(v + 1.0, x))),
+)
 j0: Op = _declared("j0", ("x",), lambda g, y, x: -g * j1(x))
 j1: Op = _declared("j1", ("x",), lambda g, y, x: g * (0.5 * (j0(x) - jv(2.0, x))))
 y0: Op = _declared("y0", ("x",), lambda g, y, x: -g * y1(x))
@@ -222,6 +228,6 @@ exp1 = _declared("exp1", ("x",), lambda g, y, x: -g * (np.exp(-x) / x))
 _LOGARITHMS = (logit, xlogy, xlog1py)
 _NORMAL = (erfc, erfcx, erfinv, erfcinv, dawsn, ndtr, ndtri, log_ndtr)
 _GAMMA = (gamma, rgamma, gammaln, psi, zeta, beta, betaln, gammainc, gammaincc, betainc)
-_BESSEL = (jv, yv, iv, kv, ive, j0, j1, y0, y1, i0, i1, i0e, i1e, k0, k1)
+_BESSEL = (jv, yv, iv, kv, ive, kve, j0, j1, y0, y1, i0, i1, i0e, i1e, k0, k1)
 
 OPS = (*_LOGARITHMS, *_NORMAL, *_GAMMA, *_BESSEL, expi, exp1)

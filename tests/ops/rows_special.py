@@ -120,6 +120,7 @@ BESSEL = (
     _ordered("iv", _second(_i), REAL),
     _ordered("kv", _second(_k)),
     _ordered("ive", lambda v, x: jnp.exp(-jnp.abs(x)) * _i(2)(x), REAL),
+    _ordered("kve", lambda v, x: jnp.exp(x) * _k(2)(x)),
     unary("j0", _j(0)),
     unary("j1", _j(1)),
     unary("y0", _y(0), POSITIVE),

@@ -84,7 +84,10 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
     "i0e": [(gd.special.i0e, ([0],), [[0]])],
     "logaddexp": [(np.logaddexp, ([-INF, -INF], [-INF, 0]), [[0.5, 0], [0.5, 1]])],
     "logaddexp2": [(np.logaddexp2, ([-INF, -INF], [-INF, 0]), [[0.5, 0], [0.5, 1]])],
-    "logsumexp": [(gd.special.logsumexp, ([-INF, -INF],), [[1, 1]])],
+    "logsumexp": [
+        (gd.special.logsumexp, ([-INF, -INF],), [[0.5, 0.5]]),
+        (gd.special.logsumexp, ([INF, 1, INF],), [[0.5, 0, 0.5]]),
+    ],
     "svd_left": [(OPS["svd_left"], ([[2, 0], [0, 2]],), [[[0, 0], [0, 0]]])],
     "svd_right": [(OPS["svd_right"], ([[2, 0], [0, 2]],), [[[0, 0], [0, 0]]])],
     "pinv": [(OPS["pinv"], ([[2, 0], [0, 0]],), [[[-0.25, 0.25], [0.25, 0]]])],

@@ -66,6 +66,11 @@ def test_logsumexp_of_infinities_is_what_the_limit_is() -> None:
     rows = [[-np.inf] * 3, [np.inf, 0, 800], [np.inf, np.inf, -np.inf], [np.inf, 1e4, 1e5]]
     found = kernels.logsumexp(np.array(rows), axis=1)
     np.testing.assert_array_equal(found, [-np.inf, np.inf, np.inf, np.inf])
+    shares = np.array([[1 / 3] * 3, [1, 0, 0], [0.5, 0.5, 0], [1, 0, 0]])
+    for dtype in ("float64", "float32"):
+        softmax = kernels.softmax(np.array(rows, dtype), axis=1)
+        assert softmax.dtype == dtype
+        np.testing.assert_allclose(softmax, shares, rtol=1e-7)
 
 
 @DTYPES
@@ -77,7 +82,11 @@ def test_no_elements(name: str, dtype: str) -> None:
     assert found.dtype == dtype
 
 
-@pytest.mark.parametrize("op", [op for op in OPS.values() if op.kernel], ids=lambda op: op.name)
+# Those of loops are run in the files of tests/lower and tests/graph/test_loops.py.
+KERNELS = [op for op in OPS.values() if op.kernel and not op.bodies]
+
+
+@pytest.mark.parametrize("op", KERNELS, ids=lambda op: op.name)
 def test_a_kernel_stands_on_its_own(op: Op) -> None:
     assert op.kernel is not None
     assert op.kernel.__doc__
