@@ -207,6 +207,11 @@ def _windows(use: Use) -> Tensor:
     return apply(use.op, use.x, **{**_whole(use), "axis": axes})
 
 
+def _fourier(use: Use) -> Tensor:
+    axes = tuple(i + 1 for i in use.params["axes"])
+    return apply(use.op, use.x, **{**use.params, "axes": axes})
+
+
 def _whole(use: Use) -> dict[str, Any]:
     """The parameters; a shape among them with the axis of examples."""
     params = dict(use.params)
@@ -296,6 +301,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "put_at": _put_at,
         "take_along_axis": _along,
         "scatter_add_along_axis": _along,
+        **dict.fromkeys(("fft", "ifft", "rfft", "irfft"), _fourier),
         "sliding_window_view": _windows,
         "overlap_add": _windows,
     }

@@ -155,7 +155,7 @@ class Graph:
         shape
             Ints and named dimensions: ``("t", 2)``. The default is a scalar.
         dtype
-            ``float64``, ``float32``, ``int64`` or ``bool``.
+            ``float64``, ``float32``, ``complex128``, ``complex64``, ``int64`` or ``bool``.
 
         Raises
         ------

@@ -15,6 +15,7 @@ from graphdiff.ops import (
     decomposition,
     elementwise,
     factorisation,
+    fourier,
     indexing,
     linalg,
     ordering,
@@ -52,6 +53,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *pooling.OPS,
             *windows.OPS,
             *assignment.OPS,
+            *fourier.OPS,
             *special.OPS,
             *control.OPS,
         )

@@ -6,6 +6,7 @@ from tests.ops import (
     rows_algebra,
     rows_complex,
     rows_elementwise,
+    rows_fourier,
     rows_images,
     rows_indexing,
     rows_reduction,
@@ -20,6 +21,7 @@ ROWS = (
     *rows_algebra.ROWS,
     *rows_images.ROWS,
     *rows_indexing.ROWS,
+    *rows_fourier.ROWS,
     *rows_special.ROWS,
     *rows_complex.ROWS,
 )

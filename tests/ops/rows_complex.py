@@ -13,7 +13,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tests.ops import rows_algebra, rows_images, rows_indexing, rows_reduction, table
+from tests.ops import (
+    rows_algebra,
+    rows_fourier,
+    rows_images,
+    rows_indexing,
+    rows_reduction,
+    table,
+)
 from tests.ops.table import COMPLEX, POSITIVE, REAL, Operand, Row, binary, unary
 
 SMALL = Operand(-0.8, 0.8, "complex")
@@ -110,7 +117,18 @@ _ALIKE = frozenset(
     | {"squeeze", "concatenate", "identity", "stop_gradient", "slice", "place", "put", "gather"}
     | {"scatter_add", "take_along_axis", "scatter_add_along_axis", "cumsum", "cumprod", "prod"}
     | {"recurrence", "einsum", "diagonal", "diagonal_matrix", "tril", "triu", "convolve", "put_at"}
-    | {"inv", "cofactor", "cofactor_along", "det", "solve", "sliding_window_view", "overlap_add"}
+    | {
+        "fft",
+        "ifft",
+        "irfft",
+        "inv",
+        "cofactor",
+        "cofactor_along",
+        "det",
+        "solve",
+        "sliding_window_view",
+        "overlap_add",
+    }
 )
 
 
@@ -150,6 +168,7 @@ ALIKE = tuple(
             *rows_algebra.ROWS,
             *rows_images.ROWS,
             *rows_indexing.ROWS,
+            *rows_fourier.ROWS,
         )
     )
 )
