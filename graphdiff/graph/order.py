@@ -52,11 +52,11 @@ def fill(empty: nx.MultiDiGraph, dag: nx.MultiDiGraph, nodes: Iterable[Any]) -> 
     attributes, succ, pred = empty._node, empty._succ, empty._pred
     for node in nodes:
         attributes[node] = dict(dag._node[node])
-        succ[node], pred[node] = {}, {}
-    for source, targets in dag._succ.items():
-        for target, keys in targets.items():
+        succ[node] = {}
+        pred[node] = sources = {}
+        for source, keys in dag._pred[node].items():
             edges = {key: dict(data) for key, data in keys.items()}
-            succ[source][target] = pred[target][source] = edges
+            sources[source] = succ[source][node] = edges
 
 
 def relabel(dag: nx.MultiDiGraph, node: str, name: str) -> None:
