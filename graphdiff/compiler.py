@@ -15,6 +15,8 @@ from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
 from graphdiff.graph.tensor import Tensor
+from graphdiff.lower.fast import fast_module
+from graphdiff.lower.lending import lending
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
 from graphdiff.planning.calibrate import CostModel
@@ -122,7 +124,10 @@ def compile(
     graph
         A network, or the gradient of one.
     style
-        ``"readable"``: what a careful person would write. ``"fast"`` is the same program so far.
+        ``"readable"``: what a careful person would write. ``"fast"``: the same computations, and
+        the same bits for arrays in C order, with one call a line, results put into arrays that are
+        needed no more, and no shapes asserted. Where arrays are large, workspaces are kept from
+        call to call, as many as calls run at a time.
     rewrites
         The passes to run before, each a function from graph to graph; ``()`` for none. With a plan
         these are the plan's.
@@ -165,13 +170,14 @@ def compile(
         raise CompileError(
             f"there is no style {style!r}", origin=here(), expected="'readable' or 'fast'"
         )
+    write = fast_module if style == "fast" else module
     with collection_paused():
         if plan is None:
             written = rewritten(graph, rewrites)
-            generated = module(written, graph, VERSION, marked_steps(written))
+            generated = write(written, graph, VERSION, marked_steps(written))
         else:
             written = _planned(graph, plan)
-            generated = module(written, graph, VERSION, plan.steps)  # type: ignore[arg-type]  # its nodes are names
+            generated = write(written, graph, VERSION, plan.steps)  # type: ignore[arg-type]  # its nodes are names
         function = _function(generated, written.name)
     nodes = written.dag.nodes
     return Compiled(
@@ -349,4 +355,7 @@ def _function(generated: Module, name: str) -> Any:
     """The entry function of generated source."""
     scope: dict[str, Any] = {"__name__": "graphdiff_generated"}
     exec(builtins.compile(generated.run, f"<graphdiff {name!r}>", "exec"), scope)
-    return scope[generated.function]
+    function = scope[generated.function]
+    if generated.sizes is None:
+        return function
+    return lending(function, scope["workspace"], generated.sizes)

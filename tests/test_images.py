@@ -107,7 +107,7 @@ def test_a_network_with_any_number_of_images() -> None:
     p["W"] = g.parameter("W", (64, 3))
     g.output("J", network(x, y, p))
     G = gd.gradient(g, of="J")
-    f = gd.compile(G)
+    f = gd.compile(G, style="readable")
     assert "conv2d_kernel(" in f.source
     assert "conv2d_input(" not in f.source  # nobody asked for the images' derivative
     rng = np.random.default_rng(0)

@@ -29,6 +29,7 @@ Inline = Callable[[Graph, Sequence[Any], Mapping[str, Any]], Any]
 Form = tuple[type, Any, Any]
 
 _MOST = 256  # forms that a function remembers
+_MISSED: Any = object()  # what a direct call gives for arguments of another form
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,18 @@ class Function:
         self._verb = verb
         self._entries: dict[Any, Entry] = {}
         self._last: Entry | None = None
+        self._direct: Callable[[tuple[Any, ...]], Any] | None = None
 
     def __repr__(self) -> str:
         return f"<{self._verb} of {getattr(self, '__name__', 'a function')}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The result: at once for arguments of the last call's form, else found or made anew."""
+        direct = self._direct
+        if direct is not None and not kwargs:
+            result = direct(args)
+            if result is not _MISSED:
+                return result
         last = self._last
         if last is not None:
             if last.plain and not kwargs:
@@ -118,8 +125,11 @@ class Function:
         return self._built(args, kwargs).trace.graph
 
     def source(self, *args: Any, **kwargs: Any) -> str:
-        """The NumPy source that runs for arguments like these; specs serve as well."""
-        return self._built(args, kwargs).compiled.source
+        """NumPy source that does what runs for arguments like these; specs serve as well.
+
+        It is in the readable style; what runs is the same program in the fast style.
+        """
+        return compile(self._built(args, kwargs).compiled.original, style="readable").source
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, _ = flatten((args, kwargs))
@@ -133,6 +143,7 @@ class Function:
                 raise
             return self._inline(error.outer, args, kwargs)
         self._last = entry
+        self._direct = _direct(entry)
         return entry(leaves)
 
     def _within(self, graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -165,6 +176,34 @@ class Function:
         return entry
 
 
+def _direct(entry: Entry) -> Callable[[tuple[Any, ...]], Any] | None:
+    """A call for arguments that are all arrays and are handed over as they are.
+
+    A loop over the arguments takes longer than what it checks, so the checks are written out.
+    """
+    forms = entry.forms
+    if not entry.plain or entry.conversions is not None or not forms:
+        return None
+    if any(cls is not np.ndarray for cls, _, _ in forms):
+        return None
+    names = ", ".join(f"x{i}" for i in range(len(forms)))
+    same = (
+        f"type(x{i}) is array and x{i}.shape == s{i} and x{i}.dtype is d{i}"
+        for i in range(len(forms))
+    )
+    text = (
+        f"def direct(args):\n    if len(args) != {len(forms)}:\n        return missed\n"
+        f"    ({names},) = args\n    if {' and '.join(same)}:\n"
+        f"        return fetch(function({names}))\n    return missed\n"
+    )
+    scope: dict[str, Any] = {"array": np.ndarray, "missed": _MISSED}
+    scope |= {"fetch": entry.fetch, "function": entry.function}
+    for i, (_, shape, dtype) in enumerate(forms):
+        scope |= {f"s{i}": shape, f"d{i}": dtype}
+    exec(text, scope)
+    return scope["direct"]  # type: ignore[no-any-return]
+
+
 def form_of(leaf: Any) -> Form:
     """What of a leaf decides which graph it is handed to."""
     cls = type(leaf)
@@ -186,7 +225,7 @@ def _entry(
         )  # fmt: skip
     if shown != graph.outputs_by_name.keys():
         graph = only(graph, shown)
-    compiled = compile(graph)
+    compiled = compile(graph, style="fast")
     places = {
         name: (i, _conversion(leaf, trace.graph.spec(name).dtype))
         for i, (leaf, name) in enumerate(zip(leaves, trace.inputs, strict=True))

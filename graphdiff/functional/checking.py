@@ -116,7 +116,7 @@ def check_gradients(
     rng = np.random.default_rng(seed)
     gradients = graph.dag.graph["derivatives"]
     primal = only(graph, graph.outputs_by_name.keys() - gradients.keys()) if gradients else graph
-    value = compile(primal)
+    value = compile(primal, style="readable")  # it is called with complex numbers as well
     start = value(**values)
     forward, reverse = compile(_pushed(primal, floats)), compile(_pulled(primal, floats))
     given = compile(graph)(**values) if gradients else {}

@@ -60,6 +60,8 @@ class Value:
         The nodes of the values that it is computed from.
     block
         The statements of a loop or a branch, which then stand in the place of the expression.
+    quick
+        Whether the expression is one call that can be told where to put its result.
     """
 
     node: str
@@ -70,6 +72,7 @@ class Value:
     nodes: tuple[str, ...]
     operands: tuple[str, ...]
     block: tuple[Line, ...] = ()
+    quick: bool = False
 
 
 def _strong(op: Op, specs: tuple[Spec, ...], operands: Sequence[Piece]) -> list[str]:
@@ -122,7 +125,8 @@ class Program:
     ``arguments`` are the inputs and parameters, ``arrays`` the constants that are no numbers.
     ``steps`` says what is computed and freed, and when. ``dimensions`` gives the variable of each
     named dimension. ``results`` is the text for each output, and ``reads`` the values in it.
-    ``inner_arrays`` are the constants inside loops and branches, by their variables.
+    ``inner_arrays`` are the constants inside loops and branches, by their variables; among them
+    are, in the fast style, numbers that are made arrays once.
     """
 
     graph: Graph
@@ -136,6 +140,17 @@ class Program:
     results: Mapping[str, Written]
     reads: Mapping[str, tuple[str, ...]]
     inner_arrays: Mapping[str, np.ndarray[Any, Any]]
+
+    def own_shape(self, shape: Shape) -> Shape:
+        """A shape over the variables of the program."""
+        return own_shape(shape, self.dimensions)
+
+
+def own_shape(shape: Shape, dimensions: Mapping[str, str]) -> Shape:
+    """A shape over other names of dimensions."""
+    changed = {old: new for old, new in dimensions.items() if old != new}
+    site = Site((), (), Spec(shape, np.dtype(float)), {})
+    return substituted(site, changed).out.shape if changed else shape
 
 
 def program(
@@ -170,7 +185,7 @@ class Piece:
     has no line is folded into its users: ``inner`` are the nodes of which its expression is made,
     ``reads`` those that it refers to.
     ``block`` are the statements of a loop or a branch; a result of one is ``borrowed`` if it may
-    share memory with something else.
+    share memory with something else. ``quick`` is set where the fast style writes one call.
     """
 
     node: str
@@ -187,6 +202,7 @@ class Piece:
     reads: Sequence[str] = ()
     block: Block | None = None
     borrowed: bool = False
+    quick: bool = False
 
     @property
     def spec(self) -> Spec:
@@ -308,7 +324,7 @@ class Writer:
 
     def own_shape(self, shape: Shape) -> Shape:
         """A shape over the variables of the program."""
-        return self._own_dimensions(Site((), (), Spec(shape, np.dtype(float)), {})).out.shape
+        return own_shape(shape, self.names.dimensions)
 
     def _give(self, pieces: Iterable[Piece]) -> None:
         """Let values that are there at the start be called by their names."""
@@ -338,6 +354,10 @@ class Writer:
             self._keep(piece)
 
     def _expression(self, piece: Piece) -> Written:
+        return piece.op.numpy(self._site(piece))
+
+    def _site(self, piece: Piece) -> Site:
+        """The use of an op, with its operands as they are written."""
         op, operands = piece.op, piece.operands
         specs = tuple([operand.spec for operand in operands])
         texts = tuple([operand.text for operand in operands])
@@ -353,8 +373,7 @@ class Writer:
             texts = tuple(map(_typed, texts, _strong(op, specs, operands)))
             if op.name == "broadcast_to" and piece.spec.is_inexact and operands[0].whole:
                 texts = (Written(f"float({texts[0].text})"),)
-        site = Site(texts, specs, piece.spec, piece.facts["params"])
-        return op.numpy(self._own_dimensions(site))
+        return self._own_dimensions(Site(texts, specs, piece.spec, piece.facts["params"]))
 
     def _own_dimensions(self, site: Site) -> Site:
         """The site with the variables of named dimensions that could not keep their name."""
@@ -450,6 +469,7 @@ class Writer:
             nodes,
             tuple(piece.reads),
             () if piece.block is None else tuple(piece.block.lines),
+            piece.quick,
         )
 
 

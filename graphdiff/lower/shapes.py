@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphdiff.errors import CompileError
 from graphdiff.lower.layout import WIDTH, wrap
 from graphdiff.lower.program import Program
+from graphdiff.lower.statements import mentions
 from graphdiff.ops.dimension import Dim
 from graphdiff.ops.notation import shape_code
 
@@ -16,7 +17,7 @@ def shape_lines(program: Program) -> list[str]:
     names = program.names
     shapes = {
         names.variable(node): tuple(
-            _own(part, program.dimensions) for part in program.graph.spec(node).shape
+            own_dimension(part, program.dimensions) for part in program.graph.spec(node).shape
         )
         for node in program.arguments
     }
@@ -27,6 +28,40 @@ def shape_lines(program: Program) -> list[str]:
             groups.setdefault(shape_code(shape), []).append(f"{name}.shape")
     conditions = (part for text, members in groups.items() for part in _equal(members, text))
     return lines + _joined(conditions)
+
+
+def dimension_lines(program: Program, text: str) -> list[str]:
+    """The named dimensions that a text mentions are read off the arguments."""
+    named = [name for name in program.dimensions.values() if mentions(text, name)]
+    places = dimension_places(program)
+    variables = [program.names.variable(node) for node in program.arguments]
+    return [f"    {n} = {variables[places[n][0]]}.shape[{places[n][1]}]" for n in named]
+
+
+def dimension_places(program: Program) -> dict[str, tuple[int, int]]:
+    """For each named dimension's variable an argument and an axis of it that is that long.
+
+    Raises
+    ------
+    CompileError
+        If there is none.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for i, node in enumerate(program.arguments):
+        for axis, part in enumerate(program.graph.spec(node).shape):
+            if isinstance(part, str) and part in program.dimensions:
+                found.setdefault(program.dimensions[part], (i, axis))
+    for name in program.dimensions.values():
+        if name not in found:
+            raise _unreadable(name)
+    return found
+
+
+def _unreadable(name: str) -> CompileError:
+    return CompileError(
+        f"the size {name!r} cannot be read off any argument",
+        expected="an input or a parameter with it as one of its dimensions",
+    )
 
 
 def _bindings(
@@ -41,10 +76,7 @@ def _bindings(
             continue
         holders = [name for name, shape in shapes.items() if dim in shape]
         if not holders:
-            raise CompileError(
-                f"the size {dim!r} cannot be read off any argument",
-                expected="an input or a parameter with it as one of its dimensions",
-            )
+            raise _unreadable(dim)
         whole = [name for name in holders if _all_new(shapes[name], bound)]
         name = min(whole or holders, key=lambda n: len(shapes[n]))
         shape = shapes[name]
@@ -60,7 +92,7 @@ def _bindings(
     return lines, known
 
 
-def _own(part: int | Dim, dimensions: Mapping[str, str]) -> int | Dim:
+def own_dimension(part: int | Dim, dimensions: Mapping[str, str]) -> int | Dim:
     """A dimension over the variables of the program."""
     if isinstance(part, int) or all(old == new for old, new in dimensions.items()):
         return part

@@ -92,11 +92,14 @@ def elementwise(
     singular: bool = False,
     convention: str | None = None,
     workspace: Callable[..., int] | None = None,
+    quick: Form | None = None,
 ) -> Op:
     """An element-wise op from its sympy expression.
 
     ``saved`` and ``via`` say how the derivative is put into code (see `derivative_rule`).
     """
+    if quick is None and kernel is None:
+        quick = _of_ufunc(name)
     count = expression.__code__.co_argcount
     operands: tuple[str, ...] = expression.__code__.co_varnames[:count]
 
@@ -113,6 +116,7 @@ def elementwise(
         vjp=tuple(rule(position) for position in range(count)),
         numpy=numpy or call(f"np.{name}"),
         formula=formula or call(name),
+        quick=quick,
         kernel=kernel,
         elementwise=True,
         spreads=True,
@@ -122,6 +126,12 @@ def elementwise(
         expression=expression,
         workspace=workspace,
     )
+
+
+def _of_ufunc(name: str) -> Form | None:
+    """The call of the ufunc of that name; not of `np.power`: ``x**2`` is a square, not a power."""
+    ufunc = getattr(np, name, None)
+    return call(ufunc.__name__) if isinstance(ufunc, np.ufunc) and name != "power" else None
 
 
 def predicate(
@@ -134,6 +144,7 @@ def predicate(
         operands,
         numpy=numpy,
         formula=formula,
+        quick=_of_ufunc(name),
         elementwise=True,
         complex=complex,
     )
@@ -148,6 +159,11 @@ def _square_code(site: Site) -> Written:
     if operand.text.isidentifier():
         return Written(f"{operand.text} * {operand.text}", MULTIPLY)
     return Written(f"np.square({operand.text})")
+
+
+def _quick_square(site: Site) -> Written:
+    text = site.operands[0].text
+    return Written(f"multiply({text}, {text})" if text.isidentifier() else f"square({text})")
 
 
 def _factor(site: Site) -> str:
@@ -226,7 +242,14 @@ power = _of_complex_base(
     )
 )
 negative = elementwise("negative", lambda z: -z, prefix("-"), prefix("−"), complex=True)
-square = elementwise("square", lambda z: z**2, _square_code, _postfix("²"), complex=True)
+square = elementwise(
+    "square",
+    lambda z: z**2,
+    _square_code,
+    _postfix("²"),
+    complex=True,
+    quick=_quick_square,
+)
 reciprocal = elementwise("reciprocal", lambda z: 1 / z, complex=True, singular=True)
 exp = elementwise("exp", lambda z: sympy.exp(z), complex=True)
 expm1 = elementwise("expm1", lambda z: sympy.exp(z) - 1, saved=False, complex=True)
@@ -257,6 +280,7 @@ softplus = elementwise(
     lambda site: Written(f"np.logaddexp(0.0, {site.operands[0].text})"),
     call("ζ"),
     via=sigmoid,
+    quick=lambda site: Written(f"logaddexp(0.0, {site.operands[0].text})"),
 )
 erf = elementwise(
     "erf",
@@ -272,6 +296,7 @@ relu = elementwise(
     lambda site: Written(f"np.maximum({site.operands[0].text}, 0.0)"),
     lambda site: Written(f"max(0, {site.operands[0].text})"),
     convention="0 at 0",
+    quick=lambda site: Written(f"maximum({site.operands[0].text}, 0.0)"),
 )
 hard_tanh = elementwise(
     "hard_tanh",

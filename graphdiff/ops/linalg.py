@@ -8,7 +8,7 @@ import numpy as np
 
 from graphdiff.errors import ShapeError
 from graphdiff.ops.dimension import Shape
-from graphdiff.ops.notation import MULTIPLY, Site, Written, call, infix
+from graphdiff.ops.notation import ATOM, MULTIPLY, Site, Written, call, infix
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, broadcast, promote, shape_text
 
@@ -76,6 +76,7 @@ matmul = Op(
     ("a", "b"),
     vjp=(_matmul_left, _matmul_right),
     numpy=infix("@", MULTIPLY),
+    quick=call("matmul"),
     formula=_matmul_formula,
     flops=lambda out, a, b: 2 * out.size * a.shape[-1],
     complex=True,
@@ -86,6 +87,9 @@ outer = Op(
     ("a", "b"),
     vjp=(lambda g, y, a, b: g @ b, lambda g, y, a, b: g.T @ a),
     numpy=call("np.outer"),
+    quick=lambda site: Written(
+        f"multiply({site.operands[0].within(ATOM)}[:, None], {site.operands[1].text})"
+    ),
     formula=_outer_formula,
     flops=lambda out, a, b: out.size,
     complex=True,

@@ -52,6 +52,10 @@ class Op:
         An entry of None, and a missing rule, mean that no derivative flows that way.
     numpy, formula
         How it is written as source and as a formula.
+    quick
+        How the fast style writes it for arrays: one call of a ufunc, or of a ufunc's ``reduce``
+        (``add_reduce``), by its bare name, so that it can be told where to put its result. The
+        same computation to the bit. None where NumPy has no such call.
     kernel
         A function of plain NumPy that the source calls; it is copied into generated files.
     module
@@ -93,6 +97,7 @@ class Op:
     normal: Callable[..., dict[str, Any]] | None = None
     numpy: Form = call("?")
     formula: Form = call("?")
+    quick: Form | None = None
     kernel: Callable[..., Any] | None = None
     module: str | None = None
     elementwise: bool = False

@@ -9,7 +9,17 @@ import numpy as np
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ops import kernels
 from graphdiff.ops.dimension import Shape, product
-from graphdiff.ops.notation import MULTIPLY, POWER, Form, Site, Written, call, subscript
+from graphdiff.ops.notation import (
+    MULTIPLY,
+    POWER,
+    Form,
+    Site,
+    Written,
+    axes_text,
+    call,
+    dimension_code,
+    subscript,
+)
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, normal_axes
 
@@ -103,6 +113,26 @@ def named(name: str) -> Form:
     return form
 
 
+def _reduced(ufunc: str) -> Form:
+    """``add_reduce(x, axis=1)``: what `np.sum` calls after some checks."""
+
+    def form(site: Site) -> Written:
+        axis, keepdims, x = site.params["axis"], site.params["keepdims"], site.operands[0].text
+        along = "" if site.specs[0].ndim == 1 else f", axis={axes_text(axis)}"
+        return Written(f"{ufunc}_reduce({x}{along}{', keepdims=True' if keepdims else ''})")
+
+    return form
+
+
+def _averaged(site: Site) -> Written:
+    """``divide(add_reduce(x, axis=1), n)``: what `np.mean` does, but for narrow dtypes."""
+    x, total = site.specs[0], _reduced("add")(site).text
+    count = dimension_code(product(x.shape[i] for i in normal_axes(site.params["axis"], x.ndim)))
+    if site.out.ndim == 0:
+        return Written(f"{total} / {count.within(MULTIPLY + 1)}", MULTIPLY)
+    return Written(f"divide({total}, {count.text})")
+
+
 AXES = {"axis": None, "keepdims": False}
 
 sum_ = Op(
@@ -113,6 +143,7 @@ sum_ = Op(
     params=AXES,
     normal=normal_reduction,
     numpy=call("np.sum", "axis", "keepdims"),
+    quick=_reduced("add"),
     formula=_big("Σ"),
     spreads=True,
     flops=lambda out, x: x.size,
@@ -126,6 +157,7 @@ mean = Op(
     params=AXES,
     normal=normal_reduction,
     numpy=call("np.mean", "axis", "keepdims"),
+    quick=_averaged,
     formula=named("mean"),
     spreads=True,
     flops=lambda out, x: x.size,
@@ -139,6 +171,7 @@ max_ = Op(
     params=AXES,
     normal=normal_reduction,
     numpy=call("np.max", "axis", "keepdims"),
+    quick=_reduced("maximum"),
     formula=named("max"),
     convention="those that attain it share equally",
     flops=lambda out, x: x.size,
@@ -151,6 +184,7 @@ min_ = Op(
     params=AXES,
     normal=normal_reduction,
     numpy=call("np.min", "axis", "keepdims"),
+    quick=_reduced("minimum"),
     formula=named("min"),
     convention="those that attain it share equally",
     flops=lambda out, x: x.size,

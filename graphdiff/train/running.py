@@ -58,17 +58,23 @@ class Run:
         values: Mapping[str, Array], seed: int, transform: Transform | None, recorder: Recorder,
     ) -> None:  # fmt: skip
         self.step, self.graph, self.of = step, graph, of
-        self.function = gd.compile(step.graph)
+        self.function = gd.compile(step.graph, style="fast")
         self.examples, self.batch = examples, batch
         self.length = max(examples.length, 1)
         self.values, self.seed = values, seed
         self.fixed = {name: v for name, v in values.items() if name not in step.parameters}
         self.trained = (*step.parameters, *step.state)
         self.outputs = {name: f"new {name}" for name in self.trained}
+        outs = self.function.generated.outs
+        self.placed = {name: new for name, new in self.outputs.items() if new in outs}
         self.transform, self.recorder = transform, recorder
         self.dtypes = {name: tensor.dtype for name, tensor in step.graph.inputs.items()}
         self.order: tuple[int, Array] | None = None
         self.checked = 0  # the size of the minibatch that was checked last
+        # The arrays of the state before the last one, which the next step may write over. The last
+        # one stays whole whatever happens to the step that follows it.
+        self.spare: dict[str, Array] = {}
+        self.own: Mapping[str, Any] = {}  # the values that the last step gave
         self._fingerprint: str | None = None
 
     def start(self) -> State:
@@ -105,11 +111,14 @@ class Run:
         if not math.isfinite(cost):
             raise self.diverged(state, cost)
         values = {name: found[new] for name, new in self.outputs.items()}
+        if state.values is self.own:
+            self.spare = {new: self.own[name] for name, new in self.placed.items()}
+        self.own = values
         position, total = state.position + count, state.total + count * cost
         if position < self.length:
             return State(values, state.steps + 1, position, total, state.record)
         rates = {name: float(arguments[name]) for name in self.step.rates}
-        parameters = {name: values[name] for name in self.step.parameters}
+        parameters = {name: values[name].copy() for name in self.step.parameters}
         costs = {self.of: total / self.length, **rates}
         record = self.recorder.close(state.record, costs, parameters, self.fixed)
         return State(values, state.steps + 1, 0, 0.0, record)
@@ -118,8 +127,10 @@ class Run:
         """The outputs of a step; what is known to fit is not checked again."""
         if self.transform is None and count == self.checked:
             names = self.function.generated.arguments
-            found: dict[str, Any] = self.function.function(*map(arguments.__getitem__, names))
-            return found
+            arrays = map(arguments.__getitem__, names)
+            if self.spare:
+                return self.function.function(*arrays, out=self.spare)  # type: ignore[no-any-return]
+            return self.function.function(*arrays)  # type: ignore[no-any-return]
         self.checked = count
         return self.function(**arguments)
 

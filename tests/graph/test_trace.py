@@ -77,7 +77,7 @@ def test_local_variables_name_values() -> None:
         scaled = hidden * hidden
         return scaled + np.sum(hidden)
 
-    source = gd.compile(gd.trace(f, np.ones(3))).source
+    source = gd.compile(gd.trace(f, np.ones(3)), style="readable").source
     assert "hidden = np.tanh(x)" in source
     origin = gd.trace(f, np.ones(3))["out"].origin
     assert origin is not None
@@ -86,7 +86,7 @@ def test_local_variables_name_values() -> None:
 
 def test_the_name_of_a_lambda_is_not_that_of_a_value() -> None:
     square = lambda x: np.tanh(x) * np.tanh(x)  # noqa: E731  # on purpose
-    source = gd.compile(gd.trace(square, np.ones(3))).source
+    source = gd.compile(gd.trace(square, np.ones(3)), style="readable").source
     assert "square =" not in source
 
 

@@ -57,7 +57,7 @@ def source_of(f: Any, *args: Any) -> str:
 
 
 def test_a_recurrent_network_and_its_gradient() -> None:
-    source = gd.compile(gd.gradient(rnn(), of="J")).source
+    source = gd.compile(gd.gradient(rnn(), of="J"), style="readable").source
     assert FORWARD in source
     assert BACK in source
     assert "hs, h_before = scan(h ← tanh(x W + h U + b))" in source
@@ -65,7 +65,7 @@ def test_a_recurrent_network_and_its_gradient() -> None:
 
 def test_the_file_checks_itself_without_graphdiff(tmp_path: Path) -> None:
     path = tmp_path / "rnn.py"
-    gd.compile(gd.gradient(rnn(), of="J")).save(path)
+    gd.compile(gd.gradient(rnn(), of="J"), style="readable").save(path)
     result = subprocess.run(
         [sys.executable, "-I", "-W", "error", path], capture_output=True, text=True, check=False
     )
@@ -76,7 +76,9 @@ def test_the_file_checks_itself_without_graphdiff(tmp_path: Path) -> None:
 
 
 def test_the_same_graph_gives_the_same_bytes() -> None:
-    first, second = (gd.compile(gd.gradient(rnn(), of="J")).source for _ in range(2))
+    first, second = (
+        gd.compile(gd.gradient(rnn(), of="J"), style="readable").source for _ in range(2)
+    )
     assert first == second
 
 
@@ -220,7 +222,7 @@ def test_lengths_are_formulas_in_the_names_of_the_program() -> None:
     t = g.input("t")
     _, ys = gd.scan(lambda c, pair: (c + pair[0] * t, c - pair[1]), 0.0, (x[1:], x[:-1]))
     g.output("y", ys)
-    f = gd.compile(g)
+    f = gd.compile(g, style="readable")
     assert "range(t_2 - 1)" in f.source or "range(t2 - 1)" in f.source
     given = np.array([1.0, 2.0, 4.0])
     np.testing.assert_allclose(f(x=given, t=3.0)["y"], [-1.0, 4.0])

@@ -82,7 +82,7 @@ def test_xor_reads_as_written_by_hand() -> None:
 
 def test_the_saved_file_needs_numpy_only_and_checks_itself(tmp_path: Path) -> None:
     path = tmp_path / "xor_grad.py"
-    gd.compile(gd.gradient(xor(), of="J")).save(path)
+    gd.compile(gd.gradient(xor(), of="J"), style="readable").save(path)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert [ast.unparse(node) for node in imports] == ["import numpy as np"]
@@ -109,13 +109,13 @@ def test_integers_booleans_and_kernels_check_themselves_too(tmp_path: Path) -> N
     picked = np.take_along_axis(logp, label[:, None], axis=1)[:, 0]
     g.output("J", -np.mean(np.where(mask, picked, 0.0)) + gd.special.erf(W).sum())
     path = tmp_path / "mixed.py"
-    gd.compile(gd.gradient(g, of="J")).save(path)
+    gd.compile(gd.gradient(g, of="J"), style="readable").save(path)
     assert float(run_alone(path).split()[-1]) < 1e-7
 
 
 def test_a_shape_that_does_not_fit_is_refused_by_the_file_itself(tmp_path: Path) -> None:
     path = tmp_path / "xor_grad.py"
-    gd.compile(xor()).save(path)
+    gd.compile(xor(), style="readable").save(path)
     lines = [
         "import numpy as np",
         "try:",
@@ -146,7 +146,7 @@ def test_local_variables_give_names() -> None:
     shifted = x - 1.0
     cubes = shifted**3
     g.output("J", np.sum(cubes) + np.sum(np.tanh(shifted)))
-    source = gd.compile(g).source
+    source = gd.compile(g, style="readable").source
     assert "    shifted = x - 1.0  # (t,)\n    cubes = shifted**3.0  # (t,)\n" in source
 
 
@@ -155,7 +155,7 @@ def test_a_variable_stays_with_its_value_when_signs_move() -> None:
     w = g.parameter("w", ("t",))
     fit = -np.mean(w * w)
     g.output("J", fit + np.sum(w))
-    source = gd.compile(gd.gradient(g, of="J")).source
+    source = gd.compile(gd.gradient(g, of="J"), style="readable").source
     assert "fit" not in source  # J = np.sum(w) - np.mean(w * w)
 
 
@@ -194,7 +194,7 @@ def test_the_users_text_cannot_become_code() -> None:
     x = g.input(EVIL, ("t",))
     g.output(EVIL + "out", np.tanh(x).named("a\nb # c") * 2.0)
     g.output("J", np.tanh(x).sum())
-    compiled = gd.compile(gd.gradient(g, of="J", wrt=EVIL))
+    compiled = gd.compile(gd.gradient(g, of="J", wrt=EVIL), style="readable")
     found = compiled(**{EVIL: np.zeros(2)})
     np.testing.assert_array_equal(found[EVIL + "out"], [0.0, 0.0])
     np.testing.assert_array_equal(found[f"dJ/d{EVIL}"], [1.0, 1.0])
@@ -210,12 +210,14 @@ def test_no_line_is_wider_than_100_columns() -> None:
         total = total * np.tanh(part + total)
     stacked = np.concatenate(parts, axis=1)
     g.output("J", total.sum() + (stacked**3).sum())
-    source = gd.compile(gd.gradient(g, of="J", wrt=[p.name for p in parts])).source
+    source = gd.compile(
+        gd.gradient(g, of="J", wrt=[p.name for p in parts]), style="readable"
+    ).source
     assert max(map(len, source.splitlines())) <= 100
 
 
 def test_no_line_is_dead() -> None:
-    source = gd.compile(gd.gradient(xor(), of="J")).source
+    source = gd.compile(gd.gradient(xor(), of="J"), style="readable").source
     for function in ast.parse(source).body:
         if isinstance(function, ast.FunctionDef):
             names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]

@@ -94,13 +94,15 @@ def plans(G: gd.Graph, limits: tuple[float, ...]) -> dict[str, gd.Plan]:
 def test_memory_results_and_work_are_the_plans(net: str) -> None:
     G = NETS[net]()
     values = arguments(G)
-    wanted = gd.compile(G)(**values)
+    wanted = gd.compile(G, style="readable")(**values)
     weights = weigh(rewritten(G, DEFAULT), SIZES).nodes
     for name, plan in plans(G, LIMITS[net]).items():
-        f = gd.compile(G, style="readable", plan=plan)
-        for output, found in f(**values).items():  # the same ops on the same operands
-            np.testing.assert_array_equal(found, wanted[output], err_msg=f"{name}: {output}")
-        assert measured_peak(f, values) == pytest.approx(plan.peak_bytes, rel=0.05), name
+        for style in ("readable", "fast"):
+            f = gd.compile(G, style=style, plan=plan)
+            for output, found in f(**values).items():  # the same ops on the same operands
+                np.testing.assert_array_equal(found, wanted[output], err_msg=f"{name}: {output}")
+            peak = measured_peak(f, values)
+            assert peak == pytest.approx(plan.peak_bytes, rel=0.05), f"{name}, {style}"
         assert plan.cost == sum(
             weights[node]["cost"] for action, node in plan.steps if action == "compute"
         )
@@ -111,7 +113,7 @@ def test_the_code_has_the_steps_of_the_plan_in_their_order() -> None:
     store = gd.plan(G, "store", sizes=SIZES)
     plan = gd.plan(G, memory_limit=store.peak_bytes * 0.7, sizes=SIZES, time_limit=3)
     assert plan.recomputed
-    f = gd.compile(G, plan=plan)
+    f = gd.compile(G, plan=plan, style="readable")
     function = next(
         node for node in ast.parse(f.source).body
         if isinstance(node, ast.FunctionDef) and node.name == "value_and_grad"
@@ -175,7 +177,7 @@ def test_views_own_no_memory() -> None:
     dag = weigh(g)
     sizes = sorted(data["size"] for _, data in dag.nodes(data=True))
     assert sizes == [8, 8, 8, 64 * 2 * 8, 64 * 64 * 8]
-    f = gd.compile(g, plan=gd.plan(g, "store", rewrites=()), rewrites=())
+    f = gd.compile(g, plan=gd.plan(g, "store", rewrites=()), rewrites=(), style="readable")
     assert ".T @ " in f.source
 
 

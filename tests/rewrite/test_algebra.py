@@ -19,7 +19,7 @@ def rewritten(build: Callable[..., Any], *shapes: tuple[int, ...]) -> tuple[str,
     g = gd.Graph()
     tensors = [g.input("xyz"[i], shape) for i, shape in enumerate(shapes)]
     g.output("out", build(*tensors))
-    f = gd.compile(g)
+    f = gd.compile(g, style="readable")
     rng = np.random.default_rng(0)
     values = {"xyz"[i]: rng.normal(size=shape) for i, shape in enumerate(shapes)}
     plain = gd.compile(g, rewrites=())(**values)["out"]

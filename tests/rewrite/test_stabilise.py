@@ -130,7 +130,7 @@ def test_the_length_of_a_vector_has_slope_0_at_0(length: Callable[[Any], Any]) -
     g = gd.Graph()
     x = g.parameter("x", (2,))
     g.output("J", length(x))
-    f = gd.compile(gd.gradient(g, of="J"))
+    f = gd.compile(gd.gradient(g, of="J"), style="readable")
     assert f(x=np.zeros(2))["dJ/dx"].tolist() == [0.0, 0.0]
     found = f(x=np.array([3.0, 4.0]))
     assert found["J"] == 5.0

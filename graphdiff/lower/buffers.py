@@ -1,0 +1,248 @@
+"""Where the fast style puts results: into arrays that are needed no more.
+
+An element-wise call may write over an operand that it is the last to read. Any other result goes
+into the memory of a value of its shape that is dead, if there is one. Small arrays live from call
+to call no longer than a call lasts; large ones, and those whose size is not known, are taken from a
+workspace, which can be handed in again.
+
+An array is written over only if nothing can still see it: not if it is handed out, nor if an op
+used it that could give a view of it. And only arrays whose axes are in memory in the order in which
+NumPy itself would lay the result out take part, so that what is computed from it, such as a sum,
+goes through memory in the same order and gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.lower.program import Program, Step, Value
+from graphdiff.ops import OPS
+from graphdiff.ops.op import Op
+from graphdiff.ops.spec import Spec
+
+SMALL = 16 * 1024  # bytes, below which an array is not worth a place in the workspace
+
+# Besides ufuncs and element-wise ops, what makes an array that shares no memory with another.
+_FRESH = frozenset(
+    {"concatenate", "gather", "log_softmax", "logsumexp", "place", "scatter_add", "softmax"}
+    | {"scatter_add_along_axis", "take_along_axis"}
+)
+_ORDERLY = frozenset(
+    {"concatenate", "expand_dims", "log_softmax", "logsumexp", "matmul", "max"}
+    | {"mean", "min", "outer", "reshape", "slice", "softmax", "squeeze", "sum"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Buffers:
+    """Where the results of the steps go.
+
+    Parameters
+    ----------
+    stores
+        For each step the text of the array that its result is put into, "" for a new one.
+    workspace
+        The arrays of the workspace by their variables.
+    views
+        For variables that show the same memory as another one in another shape, that other one.
+    """
+
+    stores: tuple[str, ...]
+    workspace: Mapping[str, Spec] = field(default_factory=dict)
+    views: Mapping[str, str] = field(default_factory=dict)
+
+
+def planned(program: Program, steps: Sequence[Step]) -> Buffers:
+    """Buffers for the steps of a plan, whose memory stays what the plan says.
+
+    A result takes the place of a value that was freed just before it is computed.
+    """
+    memory = Memory(program)
+    stores: list[str] = []
+    freed: list[Value] = []
+    for action, node in steps:
+        value = program.values[node]
+        if action == "free":
+            freed.append(value)
+            stores.append("")
+            continue
+        fits = (v for v in freed if memory.alike(v, value) and v.node in memory.own)
+        found = next(fits, None) if node in memory.own else None
+        stores.append(found.name if found is not None else "")
+        freed = []
+    return Buffers(tuple(stores))
+
+
+def assigned(
+    program: Program, steps: Sequence[Step], outs: Mapping[str, str], *, workspace: bool
+) -> Buffers:
+    """Buffers for steps in an order in which nothing is computed twice.
+
+    Parameters
+    ----------
+    program, steps
+        What is computed, and when.
+    outs
+        For outputs that the caller may have an array for, the text of it.
+    workspace
+        Whether large arrays are taken from one.
+    """
+    return _Assignment(program, steps, outs, workspace).buffers()
+
+
+class Memory:
+    """Which values of a program have memory that may be written over.
+
+    ``owner`` gives for each node the value whose memory it shows, ``own`` are the values whose
+    memory nobody else can see once they are dead.
+    """
+
+    def __init__(self, program: Program) -> None:
+        graph = program.graph
+        self.program = program
+        self.owner: dict[str, str] = {}
+        seen: set[str] = set()
+        orderly: set[str] = set()
+        for node in graph.order():
+            op, operands = graph.op(node), graph.operands(node)
+            if op.view and operands:
+                self.owner[node] = self.owner[operands[0]]
+            else:
+                self.owner[node] = node
+                if not _is_fresh(op):
+                    seen.update(self.owner[operand] for operand in operands)
+            if _is_orderly(graph, node, operands, orderly):
+                orderly.add(node)
+        self.kept = {self.owner[node] for node in graph.outputs_by_name.values()}
+        self.own = {
+            node
+            for node, value in program.values.items()
+            if value.quick and value.spec.ndim and node in orderly and node not in seen
+        }
+
+    def alike(self, a: Value, b: Value) -> bool:
+        """Whether one's memory is just right for the other."""
+        return a.spec == b.spec
+
+    def last_reads(self, steps: Sequence[Step]) -> dict[str, int]:
+        """The last step that sees the memory of each value; those handed out are left out."""
+        last: dict[str, int] = {}
+        for i, (_, node) in enumerate(steps):
+            last[node] = i
+            for operand in self.program.values[node].operands:
+                last[self.owner[operand]] = i
+        return {node: i for node, i in last.items() if node in self.own - self.kept}
+
+
+def _is_fresh(op: Op) -> bool:
+    """Whether an op is known to make an array of its own; an op of the user's is not."""
+    return OPS.get(op.name) is op and (op.quick is not None or op.elementwise or op.name in _FRESH)
+
+
+def _is_orderly(graph: Graph, node: str, operands: Sequence[str], orderly: set[str]) -> bool:
+    """Whether a value's axes are in memory in their order, as far as that makes a difference."""
+    if sum(part != 1 for part in graph.spec(node).shape) <= 1:
+        return True
+    op = graph.op(node)
+    if op.name in SOURCES or (op.quick and not op.elementwise and graph.spec(node).ndim == 2):
+        return True  # of two axes, one is of the left operand and one of the right
+    if op.name == "broadcast_to":  # of an array: its copy begins with the axes that it repeats
+        return graph.spec(operands[0]).ndim == 0
+    known = OPS.get(op.name) is op and (op.elementwise or op.name in _ORDERLY)
+    return known and orderly.issuperset(operands)
+
+
+class _Assignment:
+    def __init__(
+        self, program: Program, steps: Sequence[Step], outs: Mapping[str, str], workspace: bool
+    ) -> None:
+        self.program, self.steps, self.outs = program, steps, outs
+        self.memory = Memory(program)
+        self.large = workspace
+        self.place: dict[str, str] = {}  # the variable of each value's array
+        self.free: dict[Any, list[str]] = {}  # arrays that nothing is in, by what fits in
+        self.workspace: dict[str, Spec] = {}
+        self.views: dict[str, str] = {}
+        self.shapes: dict[tuple[str, Spec], str] = {}
+
+    def buffers(self) -> Buffers:
+        last = self.memory.last_reads(self.steps)
+        dying: dict[int, list[str]] = {}
+        for node, i in last.items():
+            dying.setdefault(i, []).append(node)
+        stores: list[str] = []
+        for i, (_, node) in enumerate(self.steps):
+            dead = dying.get(i, [])
+            stores.append(self._store(node, dead))
+            for other in dead:
+                if other in self.place:
+                    self._release(other)
+        return Buffers(tuple(stores), self.workspace, self.views)
+
+    def _store(self, node: str, dead: list[str]) -> str:
+        value = self.program.values[node]
+        if node not in self.memory.own:
+            return ""
+        if node in self.outs:
+            return self.outs[node]
+        over = self._operand(value, dead)
+        if over is not None:
+            self.place[node] = self.place.pop(over)
+        elif self.large and node not in self.memory.kept and not is_small(value.spec):
+            self.place[node] = self._slot(value.spec)
+        elif self.free.get(value.spec):
+            self.place[node] = self.free[value.spec].pop()
+        else:
+            self.place[node] = value.name
+            return ""
+        return self.place[node]
+
+    def _operand(self, value: Value, dead: list[str]) -> str | None:
+        """An operand that an element-wise call may write over."""
+        graph, kept = self.program.graph, value.node in self.memory.kept
+        if not graph.op(value.node).elementwise:
+            return None
+        operands = graph.operands(value.node)
+        behind = [self.memory.owner[operand] for operand in operands]
+        for operand in operands:
+            if (
+                operand in dead
+                and operand in self.place
+                and graph.spec(operand) == value.spec
+                and behind.count(operand) == operands.count(operand)
+                and not (kept and self.place[operand] in self.workspace)
+            ):
+                return operand
+        return None
+
+    def _slot(self, spec: Spec) -> str:
+        """An array of the workspace that is free, or a new one, in the right shape."""
+        free = self.free.get((spec.nbytes, spec.dtype))
+        if not free:
+            name = self.program.names.helper(f"buf{len(self.workspace) + 1}")
+            self.workspace[name] = spec
+            self.shapes[name, spec] = name
+            return name
+        first = free.pop()
+        if (first, spec) not in self.shapes:
+            name = self.program.names.helper(f"{first}_")
+            self.views[name] = first
+            self.workspace[name] = spec
+            self.shapes[first, spec] = name
+        return self.shapes[first, spec]
+
+    def _release(self, node: str) -> None:
+        """Let others have a dead value's array."""
+        name, spec = self.place.pop(node), self.program.values[node].spec
+        if name in self.workspace:
+            self.free.setdefault((spec.nbytes, spec.dtype), []).append(self.views.get(name, name))
+        else:
+            self.free.setdefault(spec, []).append(name)
+
+
+def is_small(spec: Spec) -> bool:
+    """Whether an array is known to be too small for the workspace."""
+    return isinstance(spec.nbytes, int) and spec.nbytes < SMALL

@@ -1,0 +1,150 @@
+"""Values as the fast style writes them: one call a line, by names that are bound once.
+
+On small arrays a call costs what it takes to find out what is meant. So the functions are NumPy's
+ufuncs themselves, a number that meets an array is an array of its dtype, made once, and nothing is
+checked that was checked before. The computations are those of the readable style, to the bit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphdiff.graph.body import begins_loops
+from graphdiff.graph.dag import Graph
+from graphdiff.lower.names import Names, identifier
+from graphdiff.lower.program import Piece, Program, Step, Writer, forward_first
+from graphdiff.ops.notation import Site, Written
+from graphdiff.planning.cost import owners
+
+_NUMBER = r"(-?(?:[\d.]+(?:e[+-]?\d+)?|np\.inf))"
+_FIRST = re.compile(rf"^(\w+\(){_NUMBER}(, )")
+_LAST = re.compile(rf"(, ){_NUMBER}(\))$")
+_CALL = re.compile(r"(?<![\w.])([a-z]\w*)\(")
+REDUCTIONS = {f"{name}_reduce": f"np.{name}.reduce" for name in ("add", "maximum", "minimum")}
+UFUNCS = frozenset(name for name in dir(np) if isinstance(getattr(np, name), np.ufunc))
+
+
+def quick_program(
+    graph: Graph, taken: Iterable[str] = (), schedule: Sequence[Step] | None = None
+) -> Program:
+    """The values of a graph, each on a line of its own.
+
+    Parameters
+    ----------
+    graph
+        What to write.
+    taken
+        Names that may not be used for variables.
+    schedule
+        The steps of a plan. Without one every value is computed once, in the order of the graph.
+    """
+    steps = schedule or [("compute", node) for node in lines_of(graph)]
+    own = ("buffer", "math", "out", "results", "work", "workspace")
+    taken = (*taken, *UFUNCS, *REDUCTIONS, *own)
+    return QuickWriter(graph, Names(graph, taken), steps).program()
+
+
+def lines_of(graph: Graph) -> list[str]:
+    """The nodes with a line: what owns memory, and views that are read more than once.
+
+    A value that is read once is computed just before, as it would be inside an expression.
+    """
+    owned = owners(graph)
+    nodes, reads, operands = graph.dag._node, graph.dag._succ, graph.dag._pred
+    outputs = set(graph.outputs_by_name.values())
+    order: list[str] = []
+    alone: set[str] = set()  # read by one node only
+    written: set[str] = set()
+    lines = {*owned.dag, *_shared_views(graph, owned.numbers)}
+    for node in forward_first(graph):
+        count = sum(map(len, reads[node].values()))
+        if count == 1 and node not in outputs and not nodes[node]["named"]:
+            alone.add(node)
+        if node in alone:
+            continue
+        stack = [node]
+        while stack:
+            last = stack[-1]
+            waiting = [o for o in operands[last] if o in alone and o not in written]
+            if waiting:
+                stack += reversed(waiting)
+                continue
+            written.add(stack.pop())
+            if last in lines:
+                order.append(last)
+    return order
+
+
+_TRIVIAL = frozenset({"result", "transpose", "expand_dims", "identity", "stop_gradient"})
+
+
+def _shared_views(graph: Graph, numbers: set[str]) -> Iterator[str]:
+    """Views that are read more than once, or inside a loop or a branch."""
+    nodes, users = graph.dag._node, graph.dag._succ
+    for node in nodes:
+        op = graph.op(node)
+        if not op.view or node in numbers or op.name == "result":
+            continue
+        inside = any(graph.op(user).bodies for user in users[node])
+        often = op.name not in _TRIVIAL and sum(map(len, users[node].values())) > 1
+        if (inside or often) and not begins_loops(graph, node):
+            yield node
+
+
+def called(code: str) -> set[str]:
+    """The ufuncs and reductions that a piece of code calls by their bare names."""
+    return {name for name in _CALL.findall(code) if name in UFUNCS or name in REDUCTIONS}
+
+
+class QuickWriter(Writer):
+    """Writes single calls; what is inside loops and branches is written as ever."""
+
+    def __init__(self, graph: Graph, names: Names, steps: Sequence[Step]) -> None:
+        super().__init__(graph, names, steps)
+        self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
+
+    def within(self, body: Graph) -> Writer:
+        """The writer of a graph inside this one."""
+        return Writer(body, Names(body, around=self.names), None, self)
+
+    def _expression(self, piece: Piece) -> Written:
+        site, op = self._site(piece), piece.op
+        if op.quick is None or piece.number or not _fits(site, op.name):
+            return op.numpy(site)
+        written = op.quick(site)
+        piece.quick = site.out.ndim > 0
+        return self._bound(piece, written) if op.elementwise else written
+
+    def _bound(self, piece: Piece, written: Written) -> Written:
+        """The call with a number that meets arrays of one dtype as an array of no dimension."""
+        dtypes = {p.spec.dtype for p in piece.operands if not p.number}
+        dtype = next(iter(dtypes))
+        if len(dtypes) != 1 or dtype.kind != "f":
+            return written
+        text = _FIRST.sub(lambda m: f"{m[1]}{self._constant(m[2], dtype)}{m[3]}", written.text)
+        return Written(_LAST.sub(lambda m: f"{m[1]}{self._constant(m[2], dtype)}{m[3]}", text))
+
+    def _constant(self, number: str, dtype: np.dtype[Any]) -> str:
+        """The name of a number that is an array."""
+        key = number, dtype
+        if key not in self.constants:
+            digits = number.removesuffix(".0").replace("-", "m").replace("np.", "")
+            name = self.constants[key] = self.names.helper(identifier(f"k{digits}"))
+            self.inner_arrays[name] = np.asarray(float(number.replace("np.", "")), dtype)
+        return self.constants[key]
+
+
+def _fits(site: Site, name: str) -> bool:
+    """Whether a call of the ufunc is what the op's own code does, and pays."""
+    if name in _REDUCED:
+        (x,) = site.specs
+        same = name != "mean" or x.dtype == site.out.dtype == np.dtype(np.float64)
+        return same and x.ndim > 0 and 0 not in x.shape
+    return site.out.ndim > 0
+
+
+_REDUCED = frozenset({"sum", "mean", "max", "min"})

@@ -1,0 +1,206 @@
+"""The fast style: the bits of the readable one, in memory that nobody else sees."""
+
+from __future__ import annotations
+
+import ast
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import graphdiff as gd
+from graphdiff.lower import buffers
+from tests.lower.test_source import run_alone, xor
+from tests.ops.rows import ROWS
+from tests.ops.table import Row, as_dtype
+from tests.properties.test_random_graphs import Step, declared, isolated, steps
+
+ALL_IN_WORKSPACE = 0
+CASES = [
+    pytest.param(row, case, id=f"{row.op}-{case}") for row in ROWS for case in range(len(row.cases))
+]
+
+
+def agree(G: gd.Graph, values: dict[str, Any]) -> None:
+    """Both styles give the same bits, twice; results are the caller's, arguments are left alone."""
+    readable, fast = gd.compile(G, style="readable"), gd.compile(G, style="fast")
+    before = {name: np.array(value) for name, value in values.items()}
+    wanted = readable(**values)
+    first = fast(**values)
+    kept = {name: np.array(value) for name, value in first.items()}
+    second = fast(**values)
+    for name, value in wanted.items():
+        for found in (first[name], second[name]):
+            assert type(found) is type(value), name
+            assert found.dtype == value.dtype
+            np.testing.assert_array_equal(found, value, err_msg=f"{name}\n{fast.source}")
+        np.testing.assert_array_equal(first[name], kept[name])
+        for other in (second[name], *values.values()):
+            assert value.ndim == 0 or not np.shares_memory(first[name], other)
+    for name, value in values.items():
+        np.testing.assert_array_equal(value, before[name])
+    assert max(map(len, fast.source.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("small", [ALL_IN_WORKSPACE, buffers.SMALL])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("row", "case"), CASES)
+def test_every_op_and_its_gradient(
+    row: Row, case: int, dtype: str, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffers, "SMALL", small)
+    g = gd.Graph(row.op)
+    values = {f"x{i}": as_dtype(a, dtype) for i, a in enumerate(row.draw(case))}
+    tensors = [g.input(name, value.shape, value.dtype) for name, value in values.items()]
+    result = g.apply(row.op, tensors, row.cases[case][1])
+    g.output("y", result)
+    by = [tensor for tensor in tensors if tensor.dtype.kind == "f"]
+    if not by or result.dtype.kind != "f":
+        agree(g, values)
+        return
+    g.output("J", np.sum(np.sin(result) * result))
+    try:
+        G = gd.gradient(g, of="J", wrt=by, disconnected="zero")
+    except gd.GradientError:  # it has none
+        G = g
+    agree(G, values)
+
+
+@pytest.mark.parametrize("small", [ALL_IN_WORKSPACE, buffers.SMALL])
+@settings(max_examples=60, deadline=None)
+@given(program=steps, seed=st.integers(0, 2**31))
+def test_random_graphs(small: int, program: list[Step], seed: int) -> None:
+    x, w = np.random.default_rng(seed).normal(size=(2, 3, 3))
+    G = gd.gradient(declared(program), of="J", wrt=["x", "w"], disconnected="zero")
+    usual, buffers.SMALL = buffers.SMALL, small
+    try:
+        agree(G, {"x": x, "w": w})
+        module = isolated(gd.compile(G, style="fast").source)
+    finally:
+        buffers.SMALL = usual
+    J, grads = module.value_and_grad(x, w)
+    assert module.forward(x, w) == J
+    np.testing.assert_array_equal(grads["x"], gd.compile(G)(x=x, w=w)["dJ/dx"])
+
+
+def large() -> gd.Graph:
+    """Two layers with arrays beyond the workspace's least size."""
+    g = gd.Graph("large")
+    x, y = g.input("x", ("t", 40)), g.input("y", ("t",))
+    W, V = g.parameter("W", (40, 64)), g.parameter("V", (64, 64))
+    h = np.tanh(np.tanh(x @ W) @ V).named("h")
+    g.output("J", np.mean((h.sum(axis=1) - y) ** 2))
+    g.output("h^2", h * h)
+    return gd.gradient(g, of="J")
+
+
+def arguments(t: int, seed: int = 0) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    shapes = {"x": (t, 40), "y": (t,), "W": (40, 64), "V": (64, 64)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def test_sizes_may_change_from_call_to_call() -> None:
+    G = large()
+    readable, fast = gd.compile(G, style="readable"), gd.compile(G, style="fast")
+    for t in (3, 70, 1, 3, 5, 8, 9, 70):
+        values = arguments(t, seed=t)
+        found = fast(**values)
+        for name, wanted in readable(**values).items():
+            np.testing.assert_array_equal(found[name], wanted, err_msg=f"{t}: {name}")
+
+
+def test_threads_do_not_work_in_each_others_arrays() -> None:
+    f = gd.compile(large(), style="fast")
+    cases = [arguments(50, seed) for seed in range(4)]
+    wanted = [gd.compile(large(), style="readable")(**values) for values in cases]
+    wrong: list[str] = []
+
+    def work(values: dict[str, Any], right: dict[str, Any]) -> None:
+        for _ in range(40):
+            found = f(**values)
+            wrong.extend(n for n in right if not np.array_equal(found[n], right[n]))
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(cases, wanted, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_call_that_fails_leaves_no_trace() -> None:
+    f = gd.compile(large(), style="fast")
+    values = arguments(20)
+    wanted = f(**values)
+    with np.errstate(over="raise", invalid="raise"), pytest.raises(FloatingPointError):
+        f(**{**values, "y": np.full(20, 1e200)})
+    for name, found in f(**values).items():
+        np.testing.assert_array_equal(found, wanted[name])
+
+
+def test_results_are_put_where_the_caller_says() -> None:
+    f = gd.compile(large(), style="fast")
+    values = arguments(64)
+    wanted = f(**values)
+    generated = f.generated
+    assert set(generated.outs) == {"h^2", "dJ/dW", "dJ/dV"}
+    places = {name: np.full_like(wanted[name], np.nan) for name in generated.outs}
+    arrays = [values[name] for name in generated.arguments]
+    found, grads = f.function(*arrays, out=places)
+    assert found["h^2"] is places["h^2"]
+    assert grads["W"] is places["dJ/dW"]
+    assert grads["V"] is places["dJ/dV"]
+    for name, place in places.items():
+        np.testing.assert_array_equal(place, wanted[name])
+
+
+def test_large_arrays_begin_where_cache_lines_do() -> None:
+    module = isolated(gd.compile(large(), style="fast").source)
+    work = module.workspace(33)
+    assert work
+    assert all(array.ctypes.data % 64 == 0 for array in work)
+    arrays = [arguments(33)[name] for name in ("x", "y", "W", "V")]
+    again = module.value_and_grad(*arrays, work=work)
+    np.testing.assert_array_equal(module.value_and_grad(*arrays)[1]["W"], again[1]["W"])
+
+
+def test_the_file_needs_numpy_only_and_checks_itself(tmp_path: Path) -> None:
+    for G in (gd.gradient(xor(), of="J"), large()):
+        path = tmp_path / f"{G.name}.py"
+        f = gd.compile(G, style="fast")
+        f.save(path)
+        tree = ast.parse(f.source)
+        imports = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
+        modules = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
+        assert modules <= {"math", "numpy"}
+        printed = run_alone(path)
+        errors = [float(line.split()[-1]) for line in printed.splitlines()]
+        assert errors
+        assert max(errors) < 1e-6
+
+
+def test_users_names_that_are_ufuncs_change_nothing() -> None:
+    g = gd.Graph()
+    add, out, work = g.input("add", (3,)), g.input("out", (3,)), g.parameter("work", (3,))
+    exp = np.exp(add * out).named("multiply")
+    g.output("buffer", (exp + work).named("k2") * 2.0)
+    f, plain = (gd.compile(g, style=style) for style in ("fast", "readable"))
+    values = {name: np.arange(3.0) + i for i, name in enumerate(("add", "out", "work"))}
+    np.testing.assert_array_equal(f(**values)["buffer"], plain(**values)["buffer"])
+
+
+def test_views_keep_what_they_show() -> None:
+    g = gd.Graph()
+    x = g.input("x", (4, 4))
+    a = np.exp(x)
+    turned, half, flat = a.T, a[:2], a.reshape(16)
+    b = np.tanh(x) * 3.0
+    z = (np.sin(b) + b).named("z")
+    g.output("y", turned @ z + np.concatenate([half, half]) + flat[::-1].reshape((4, 4)))
+    g.output("e", np.einsum("ij->ji", a * 2.0) + z)
+    agree(g, {"x": np.random.default_rng(0).normal(size=(4, 4))})
