@@ -25,6 +25,7 @@ NETWORKS = {
     "rnn": rnn.network,
     "logistic": lambda: gd.Graph.from_networkx(bare_networkx.network()),
 }
+FAST = ("xor", "digits")  # kept in the fast style as well
 SHOWN = re.compile(r"(<!-- generated -->\n```python\n).*?(```\n)", re.DOTALL)
 
 
@@ -38,8 +39,10 @@ def function(source: str) -> str:
 def main() -> None:
     """Write all of them."""
     for name, declare in NETWORKS.items():
-        f = gd.compile(gd.gradient(declare(), of="J"), style="readable")
-        f.save(HERE / "generated" / f"{name}.py")
+        G = gd.gradient(declare(), of="J")
+        gd.compile(G, style="readable").save(HERE / "generated" / f"{name}.py")
+        if name in FAST:
+            gd.compile(G, style="fast").save(HERE / "generated" / f"{name}_fast.py")
     G = gd.gradient(xor.network(), of="J")
     gd.draw(G, TOP / "docs" / "images" / "xor.svg")
     readme = TOP / "README.md"

@@ -6,8 +6,9 @@ function can be handed the workspace of an earlier call, and arrays to put its r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from graphdiff.lower.shapes import dimension_lines, dimension_places
 from graphdiff.lower.source import Module, Source, cut, names_taken
 from graphdiff.lower.statements import mentions
 from graphdiff.ops.notation import dtype_code, shape_code
+from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
 
 _BUFFER = '''
@@ -45,8 +47,6 @@ def fast_module(
 
 class Fast(Source):
     """Writes the module of a program of single calls."""
-
-    folds = False
 
     def __init__(self, program: Program, original: Graph, version: str, *, scheduled: bool) -> None:
         super().__init__(program, original, version)
@@ -110,6 +110,9 @@ class Fast(Source):
         arrays = super()._arrays()
         return [*reductions, *arrays] if arrays or not reductions else [*reductions, ""]
 
+    def _kernel(self, op: Op) -> Callable[..., Any] | None:
+        return op.kernel if self.scheduled else op.quick_kernel or op.kernel
+
     def _kernels(self) -> list[list[str]]:
         kernels = super()._kernels()
         results = self._results()
@@ -156,6 +159,9 @@ class Fast(Source):
 
     # -- functions -----------------------------------------------------------------------------
 
+    def _folds(self, output: str) -> bool:
+        return output not in self.outs
+
     def _function(
         self,
         name: str,
@@ -182,7 +188,8 @@ class Fast(Source):
             arguments.append("work=None")
             made = f"workspace({', '.join(self._sizes())}) if work is None else work"
             ready += _unpacked(list(buffers.workspace), made)
-        dimensions = dimension_lines(self.program, "\n".join([*ready, *body, returned]))
+        code = [line.partition("  # ")[0] for line in (*ready, *body, returned)]
+        dimensions = dimension_lines(self.program, "\n".join(code))
         return [
             *wrap(f"def {name}({', '.join(arguments)}):"),
             f'    """{cut(summary, WIDTH - 10)}"""',

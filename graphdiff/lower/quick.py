@@ -43,9 +43,9 @@ def quick_program(
         The steps of a plan. Without one every value is computed once, in the order of the graph.
     """
     steps = schedule or [("compute", node) for node in lines_of(graph)]
-    own = ("buffer", "math", "out", "results", "work", "workspace")
+    own = ("buffer", "math", "out", "results", "take_along_axis", "work", "workspace")
     taken = (*taken, *UFUNCS, *REDUCTIONS, *own)
-    return QuickWriter(graph, Names(graph, taken), steps).program()
+    return QuickWriter(graph, Names(graph, taken), steps, planned=schedule is not None).program()
 
 
 def lines_of(graph: Graph) -> list[str]:
@@ -103,8 +103,9 @@ def called(code: str) -> set[str]:
 class QuickWriter(Writer):
     """Writes single calls; what is inside loops and branches is written as ever."""
 
-    def __init__(self, graph: Graph, names: Names, steps: Sequence[Step]) -> None:
+    def __init__(self, graph: Graph, names: Names, steps: Sequence[Step], *, planned: bool) -> None:
         super().__init__(graph, names, steps)
+        self.own_kernels = not planned  # plans know the memory that the usual ones take
         self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
 
     def within(self, body: Graph) -> Writer:
@@ -113,7 +114,8 @@ class QuickWriter(Writer):
 
     def _expression(self, piece: Piece) -> Written:
         site, op = self._site(piece), piece.op
-        if op.quick is None or piece.number or not _fits(site, op.name):
+        usual = op.quick_kernel is not None and not self.own_kernels
+        if op.quick is None or usual or piece.number or not _fits(site, op.name):
             return op.numpy(site)
         written = op.quick(site)
         piece.quick = site.out.ndim > 0

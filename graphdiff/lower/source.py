@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from graphdiff.ops.op import Op
 from graphdiff.ops.spec import shape_text
 
 FUNCTIONS = ("forward", "value_and_grad", "grad")
-_NAMED = ("add_reduce", "maximum", "minimum")  # that take no third argument, or not without a name
+_NAMED = ("maximum", "minimum")  # ufuncs whose third argument needs its name
 _MOST_EQUATIONS = 24  # in the docstring
 
 
@@ -96,8 +97,6 @@ def names_taken(graph: Graph) -> tuple[str, ...]:
 
 class Source:
     """Writes the module of a program."""
-
-    folds = True  # whether a lone result is returned without a line of its own
 
     def __init__(self, written: Program, original: Graph, version: str) -> None:
         self.program = written
@@ -211,8 +210,12 @@ class Source:
         return sorted({op.module for op in self.used if op.module is not None})
 
     def _kernels(self) -> list[list[str]]:
-        kernels = dict.fromkeys(op.kernel for op in self.used if op.kernel is not None)
-        return [inspect.getsource(kernel).rstrip("\n").split("\n") for kernel in kernels]
+        kernels = dict.fromkeys(map(self._kernel, self.used))
+        return [inspect.getsource(kernel).rstrip("\n").split("\n") for kernel in kernels if kernel]
+
+    def _kernel(self, op: Op) -> Callable[..., Any] | None:
+        """The function that the code calls for an op."""
+        return op.kernel
 
     def _arrays(self) -> list[str]:
         lines = []
@@ -245,7 +248,8 @@ class Source:
         if self.gradients:  # the plan, if there is one, is for the whole
             steps = [("compute", node) for node in values if node in needed]
         returned = self._returned()
-        if self.folds and len(outputs) == 1 and steps and steps[-1] == ("compute", outputs[0]):
+        last = ("compute", outputs[0])
+        if len(outputs) == 1 and steps and steps[-1] == last and self._folds(outputs[0]):
             returned = values[steps.pop()[1]].code.text
         specs = ", ".join(
             f"{plain(name)}, {self.graph.spec(node)!r}"
@@ -254,6 +258,10 @@ class Source:
         summary = f"Return {specs}." if len(outputs) == 1 else "Return a dict of the outputs."
         sections = len({values[node].phase for _, node in steps}) > 1
         return self._function("forward", summary, steps, returned, needed, sections=sections)
+
+    def _folds(self, output: str) -> bool:
+        """Whether a lone result may be returned without a line of its own."""
+        return True
 
     def _function(
         self,
@@ -384,7 +392,9 @@ class Source:
 
 def _into(call: Written, store: str) -> Written:
     """A call that puts its result into an array, by the keyword where it asks for one."""
-    keyword = "out=" if call.text.startswith(_NAMED) and "=" not in store else ""
+    name = call.text.partition("(")[0]
+    positional = isinstance(getattr(np, name, None), np.ufunc) and name not in _NAMED
+    keyword = "" if positional or "=" in store else "out="
     return Written(f"{call.text[:-1]}, {keyword}{store})")
 
 

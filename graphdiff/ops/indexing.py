@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import DTypeError, ShapeError
-from graphdiff.ops import kernels
+from graphdiff.ops import kernels, quick_kernels
 from graphdiff.ops.dimension import Dim, Dimension, Shape, combine, shape_of, sign
-from graphdiff.ops.notation import ATOM, LOOSEST, Site, Written, dimension_code, shape_code
+from graphdiff.ops.notation import ATOM, LOOSEST, Site, Written, call, dimension_code, shape_code
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.shaping import equal_but_for
 from graphdiff.ops.spec import Spec, broadcast, broadcasts, normal_axis, shape_text
@@ -353,6 +353,8 @@ take_along_axis = Op(
     params={"axis": REQUIRED},
     normal=lambda x, indices, axis: {"axis": normal_axis(axis, x.ndim)},
     numpy=_take_code,
+    quick=call("take_along_axis", "axis"),
+    quick_kernel=quick_kernels.take_along_axis,
     formula=_bracketed,
     workspace=lambda out, x, indices, axis: indices.nbytes,
     complex=True,
@@ -368,10 +370,12 @@ scatter_add_along_axis = Op(
         "axis": normal_axis(axis, x.ndim),
     },
     numpy=_along_code,
+    quick=_along_code,
     formula=lambda site: Written(
         f"scatter({', '.join(operand.text for operand in site.operands)})"
     ),
     kernel=kernels.scatter_add_along_axis,
+    quick_kernel=quick_kernels.scatter_add_along_axis,
     flops=lambda out, x, *indices: x.size,
     workspace=lambda out, x, indices, shape, axis: indices.nbytes,
     complex=True,

@@ -53,11 +53,13 @@ class Op:
     numpy, formula
         How it is written as source and as a formula.
     quick
-        How the fast style writes it for arrays: one call of a ufunc, or of a ufunc's ``reduce``
-        (``add_reduce``), by its bare name, so that it can be told where to put its result. The
-        same computation to the bit. None where NumPy has no such call.
+        How the fast style writes it for arrays: one call, which can be told where to put its
+        result, of a ufunc, of a ufunc's ``reduce`` (``add_reduce``), or of the ``quick_kernel``,
+        by its bare name. The same computation to the bit. None where there is no such call.
     kernel
         A function of plain NumPy that the source calls; it is copied into generated files.
+    quick_kernel
+        The function that the fast style calls instead, with an argument ``out``.
     module
         A module beside NumPy that the source calls by its last name, and a generated file imports.
     elementwise
@@ -99,6 +101,7 @@ class Op:
     formula: Form = call("?")
     quick: Form | None = None
     kernel: Callable[..., Any] | None = None
+    quick_kernel: Callable[..., Any] | None = None
     module: str | None = None
     elementwise: bool = False
     spreads: bool = False

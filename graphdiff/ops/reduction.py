@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
-from graphdiff.ops import kernels
+from graphdiff.ops import kernels, quick_kernels
 from graphdiff.ops.dimension import Shape, product
 from graphdiff.ops.notation import (
     MULTIPLY,
@@ -234,7 +234,9 @@ softmax = Op(
     normal=lambda x, axis: {"axis": _normal_axis(axis, x.ndim)},
     numpy=call("softmax", "axis"),
     formula=named("softmax"),
+    quick=call("softmax", "axis"),
     kernel=kernels.softmax,
+    quick_kernel=quick_kernels.softmax,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
     workspace=lambda out, x, axis: _spread(out, x, axis) + out.size,  # and what is the largest
 )
@@ -247,7 +249,9 @@ log_softmax = Op(
     normal=lambda x, axis: {"axis": _normal_axis(axis, x.ndim)},
     numpy=call("log_softmax", "axis"),
     formula=named("log softmax"),
+    quick=call("log_softmax", "axis"),
     kernel=kernels.log_softmax,
+    quick_kernel=quick_kernels.log_softmax,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
     workspace=_spread,
 )

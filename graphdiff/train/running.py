@@ -70,7 +70,7 @@ class Run:
         self.transform, self.recorder = transform, recorder
         self.dtypes = {name: tensor.dtype for name, tensor in step.graph.inputs.items()}
         self.order: tuple[int, Array] | None = None
-        self.checked = 0  # the size of the minibatch that was checked last
+        self.checked: set[int] = set()  # the sizes of minibatches that fit
         # The arrays of the state before the last one, which the next step may write over. The last
         # one stays whole whatever happens to the step that follows it.
         self.spare: dict[str, Array] = {}
@@ -125,14 +125,15 @@ class Run:
 
     def called(self, arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
         """The outputs of a step; what is known to fit is not checked again."""
-        if self.transform is None and count == self.checked:
+        if self.transform is None and count in self.checked:
             names = self.function.generated.arguments
             arrays = map(arguments.__getitem__, names)
             if self.spare:
                 return self.function.function(*arrays, out=self.spare)  # type: ignore[no-any-return]
             return self.function.function(*arrays)  # type: ignore[no-any-return]
-        self.checked = count
-        return self.function(**arguments)
+        found = self.function(**arguments)
+        self.checked.add(count)
+        return found
 
     def minibatch(self, state: State) -> dict[str, Any]:
         """The data of the next step."""

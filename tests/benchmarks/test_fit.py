@@ -1,6 +1,7 @@
 """What an epoch costs: `gd.train.fit` against scikit-learn and torch, and where its time goes.
 
-The same network 64-128-128-10, float64, Adam, one thread; contenders interleaved, best of several.
+The same network 64-128-128-10, float64, Adam; contenders interleaved, best of several. One thread,
+but for torch, which is also timed with as many as it takes by itself.
 
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m pytest tests/benchmarks/test_fit.py -s
 """
@@ -51,10 +52,10 @@ def with_sklearn(epochs: int) -> None:
         model.fit(X, Y)
 
 
-def with_torch(epochs: int) -> None:
+def with_torch(epochs: int, threads: int = 1) -> None:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     layers = [torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 128),
               torch.nn.ReLU(), torch.nn.Linear(128, 10)]  # fmt: skip
     model = torch.nn.Sequential(*layers).double()
@@ -92,12 +93,18 @@ def test_an_epoch_takes_half_of_what_scikit_learn_needs() -> None:
 
 
 def test_an_epoch_takes_a_third_of_what_torch_needs() -> None:
-    pytest.importorskip("torch")
-    times = epoch_times({"gd.train.fit": with_graphdiff, "torch, eager": with_torch})
+    torch = pytest.importorskip("torch")
+    usual = torch.get_num_threads()
+    several = f"torch, {usual} threads"
+    times = epoch_times({
+        "gd.train.fit": with_graphdiff,
+        "torch, 1 thread": with_torch,
+        several: lambda epochs: with_torch(epochs, usual),
+    })  # fmt: skip
     print()
     for name, milliseconds in times.items():
-        print(f"  {name:14} {milliseconds:6.1f} ms an epoch")
-    assert times["gd.train.fit"] <= times["torch, eager"] / 3
+        print(f"  {name:16} {milliseconds:6.1f} ms an epoch")
+    assert times["gd.train.fit"] <= min(times["torch, 1 thread"], times[several]) / 3
 
 
 def test_nine_tenths_of_the_time_are_spent_in_generated_code(
@@ -107,13 +114,13 @@ def test_nine_tenths_of_the_time_are_spent_in_generated_code(
     moments: list[tuple[float, float]] = []
     compile_graph = gd.compile
 
-    def timed(graph: gd.Graph) -> gd.Compiled:
-        compiled = compile_graph(graph)
+    def timed(graph: gd.Graph, **options: Any) -> gd.Compiled:
+        compiled = compile_graph(graph, **options)
         function = compiled.function
 
-        def run(*arrays: Any) -> Any:
+        def run(*arrays: Any, **places: Any) -> Any:
             began = time.perf_counter()
-            result = function(*arrays)
+            result = function(*arrays, **places)
             moments.append((began, time.perf_counter()))
             return result
 

@@ -1,0 +1,44 @@
+"""The kernels that the fast style calls in the place of others: the same bits, in fewer steps.
+
+Each can be told where to put its result. That array is in C order, and no operand of the call.
+"""
+
+import numpy as np
+
+
+def softmax(x, axis=None, out=None):
+    """Return exp(x) / sum(exp(x)) over axes; the largest term is taken out first."""
+    m = np.maximum.reduce(x, axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore"):  # where the largest is infinite, it takes all
+        e = np.where(np.isinf(m), x == m, np.exp(x - m))
+    return np.divide(e, np.add.reduce(e, axis=axis, keepdims=True), out=out)
+
+
+def log_softmax(x, axis=None, out=None):
+    """Return x - log(sum(exp(x))) over axes; the largest term is taken out first."""
+    d = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=out)
+    s = np.add.reduce(np.exp(d), axis=axis, keepdims=True)
+    return np.subtract(d, np.log(s), out=out)
+
+
+def take_along_axis(x, indices, axis, out=None):
+    """Return the elements of x at indices along an axis, as np.take_along_axis does."""
+    where = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
+    where[axis] = indices
+    found = x[tuple(where)]
+    if out is None:
+        return found
+    out[...] = found
+    return out
+
+
+def scatter_add_along_axis(x, indices, shape, axis, out=None):
+    """Return zeros of a shape, with x added along an axis: the adjoint of take_along_axis."""
+    if out is None:
+        out = np.zeros(shape, x.dtype)
+    else:
+        out.fill(0)
+    where = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
+    where[axis] = indices
+    np.add.at(out, tuple(where), x)
+    return out
