@@ -134,7 +134,8 @@ class Memory:
             last[node] = i
             for operand in self.program.values[node].operands:
                 last[self.owner[operand]] = i
-        return {node: i for node, i in last.items() if node in self.own - self.kept}
+        dying = self.own - self.kept
+        return {node: i for node, i in last.items() if node in dying}
 
 
 def _is_fresh(op: Op) -> bool:

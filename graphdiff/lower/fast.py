@@ -175,7 +175,7 @@ class Fast(Source):
         main = name != "forward" or not self.gradients
         buffers = self.buffers if main else self._assigned(steps, {}, workspace=False)
         # A keyword takes as long as a small array does: what is small is given by position.
-        small = self.program.names.variables.values()
+        small = set(self.program.names.variables.values())
         stores = [s if not s or s in small else f"out={s}" for s in buffers.stores]
         body = self._body(steps, only, stores, sections=sections)
         arguments = [self.program.names.variable(node) for node in self.program.arguments]
