@@ -127,16 +127,25 @@ def draw(
 )  # fmt: skip
 @_gradient_of
 @_wrt
+@click.option(
+    "--style", type=click.Choice(("readable", "fast")), default="readable", show_default=True,
+    help="Written to be read, or to run fast.",
+)  # fmt: skip
 @click.option("--no-rewrites", is_flag=True, help="Write the graph as it is.")
 def compile_(
-    model: str, output: Path | None, of: str | None, wrt: tuple[str, ...], no_rewrites: bool
+    model: str,
+    output: Path | None,
+    of: str | None,
+    wrt: tuple[str, ...],
+    style: Literal["readable", "fast"],
+    no_rewrites: bool,
 ) -> None:
     """Write a graph as NumPy source that needs NumPy only."""
     from graphdiff.compiler import compile as compile_graph
     from graphdiff.rewrite import DEFAULT
 
     graph = _with_gradient(read_model(model), of, wrt)
-    compiled = compile_graph(graph, style="readable", rewrites=() if no_rewrites else DEFAULT)
+    compiled = compile_graph(graph, style, rewrites=() if no_rewrites else DEFAULT)
     if output is None:
         click.echo(compiled.source, nl=False)
     else:

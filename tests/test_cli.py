@@ -85,6 +85,16 @@ def test_compile_writes_a_file_and_says_where(model):
     assert "value_and_grad" not in text
 
 
+def test_compile_in_the_fast_style(model):
+    source = run("compile", "model.py:g", "--gradient-of", "J", "--style", "fast").stdout
+    assert "fit_e = matmul(x, w, out=buf1)" in source
+    scope = {"__name__": "generated"}
+    exec(compile(source, "generated", "exec"), scope)
+    J, gradients = scope["value_and_grad"](*map(__import__("numpy").ones, ((2, 3), 3)))
+    assert J == 9.0
+    assert gradients["w"].tolist() == [6.0, 6.0, 6.0]
+
+
 def test_without_rewrites_the_graph_is_written_as_it_is(model):
     plain = run("compile", "model.py:g", "--gradient-of", "J", "--no-rewrites").stdout
     assert "** 2" in plain or "**2" in plain
