@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from graphdiff.autodiff.elimination_orders import RULES, Structure, search
+from graphdiff.autodiff.elimination_orders import BOUNDED, RULES, Structure, least_degree, search
 
 MOST_STATES = 6_000  # that the exact search looks at, of a small graph
 _WORK = 2_000_000  # vertices that a search looks at: what limits it for a large graph
@@ -187,6 +187,8 @@ def search_edges(graph: Structure) -> FoundEdges:
     if exact is not None:
         best = exact
         cost = cost_of_edges(graph, best)
+    elif bound < cost and graph.count <= BOUNDED:
+        bound = max(bound, sum(least_degree(graph, vertex) for vertex in range(graph.count)))
     how = "proved optimal" if bound >= cost else "local search"
     return FoundEdges(best, cost, min(bound, cost), how)
 

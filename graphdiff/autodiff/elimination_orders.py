@@ -164,7 +164,9 @@ def least_degree(graph: Structure, vertex: int) -> int:
     """The least Markowitz degree that a vertex can have, whatever is eliminated before it.
 
     Its predecessors always separate it from the sources, so they are no fewer than the vertices of
-    a least cut; and the same towards the sinks.
+    a least cut; and the same towards the sinks. Edges and faces take no fewer multiplications at a
+    vertex: there are as many ways to it that share no vertex as a least cut has, and each of them
+    is multiplied with each of those from it, in products of their own.
     """
     return _cut(graph.before, vertex) * _cut(graph.after, vertex)
 

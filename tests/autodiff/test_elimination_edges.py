@@ -144,5 +144,5 @@ def test_an_edge_is_told_by_its_ends() -> None:
     found = gd.eliminate(g, "y", "x", by="edge")
     assert found.order == (("x", "h", "h"),)
     assert (found.multiplications, found.optimal) == (1, True)
-    with pytest.raises(gd.GradientError, match="by is 'face'"):
-        gd.eliminate(g, "y", "x", by="face")  # type: ignore[arg-type]  # it is refused
+    with pytest.raises(gd.GradientError, match="by is 'path'"):
+        gd.eliminate(g, "y", "x", by="path")  # type: ignore[arg-type]  # it is refused
