@@ -10,7 +10,7 @@ kernel works with) is an operand of its own, a `Scratch`, that costs nothing and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -112,15 +112,16 @@ def owners(graph: Graph) -> Owners:
     dag = nx.DiGraph()
     bases: dict[str, tuple[str, ...]] = {}
     numbers: set[str] = set()
+    handed = set(graph.outputs_by_name.values())
     for node in graph.order():
-        operands, attributes = graph.operands(node), graph.dag.nodes[node]
+        operands, attributes = graph.operands(node), graph.dag._node[node]
         behind = tuple(dict.fromkeys(base for operand in operands for base in bases[operand]))
-        if _is_number(graph, node, operands, numbers):
+        if node not in handed and _is_number(graph, node, operands, numbers):
             numbers.add(node)
             bases[node] = ()
         elif attributes["op"] in SOURCES:
             bases[node] = ()
-        elif _owns_memory(graph, node, operands):
+        elif _owns_memory(graph, node, operands, handed):
             bases[node] = (node,)
             dag.add_node(node, phase=attributes["phase"])
             dag.add_edges_from((base, node) for base in behind)
@@ -154,20 +155,20 @@ def marked_steps(graph: Graph) -> tuple[tuple[Action, str], ...] | None:
 
 
 def _is_number(graph: Graph, node: str, operands: list[str], numbers: set[str]) -> bool:
-    """Whether a value is written into the code as a number, or as arithmetic on numbers."""
-    op = graph.dag.nodes[node]["op"]
-    if graph.spec(node).ndim or node in graph.outputs_by_name.values():
+    """Whether a value, unless handed out, is written as a number or as arithmetic on numbers."""
+    op = graph.dag._node[node]["op"]
+    if graph.spec(node).ndim:
         return False
     return op in ("constant", "size") or (op in _ARITHMETIC and numbers.issuperset(operands))
 
 
-def _owns_memory(graph: Graph, node: str, operands: list[str]) -> bool:
+def _owns_memory(graph: Graph, node: str, operands: list[str], handed: Set[str]) -> bool:
     op = graph.op(node)
     if not op.view:
         return True
     behind = graph.spec(operands[0])
     if op.name == "broadcast_to":  # of a number: it is filled in; as an output: it is copied
-        if node in graph.outputs_by_name.values():
+        if node in handed:
             return True
         return behind.ndim == 0 and not begins_loops(graph, node)
     return op.name == "reshape" and graph.dag.nodes[operands[0]]["op"] in _COPIED_BY_RESHAPE
