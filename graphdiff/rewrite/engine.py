@@ -131,8 +131,8 @@ class InPlace:
             return True
         nodes = graph.dag._node
         kinds = {
-            (nodes[node]["op"], *[nodes[source]["op"] for source in graph.operands(node)])
-            for node in nodes
+            (nodes[node]["op"], *[nodes[source]["op"] for source in sources])
+            for node, sources in graph.dag._pred.items()
         }
         return any(table(op, tuple(rest)) for op, *rest in kinds for table in self.tables)
 
@@ -208,7 +208,8 @@ def sweep(draft: Draft, *tables: Rules) -> None:
     draft
         What to rewrite.
     tables
-        Each gives the rules to try on a node, first to last, for its op and those of its operands.
+        Each gives the rules to try on a node, first to last, for its op and those of its operands,
+        which come in any order.
 
     Notes
     -----
@@ -216,16 +217,17 @@ def sweep(draft: Draft, *tables: Rules) -> None:
     was applied stands in the graph's attribute ``rewrites``.
     """
     dag = draft.dag
+    nodes = dag._node
     fired = Counter(dag.graph.get("rewrites", {}))
     queue = deque(draft.order())
     waiting: set[str] = set()  # again, after a change
     while queue:
         node = queue.popleft()
         waiting.discard(node)
-        if node not in dag:
+        if node not in nodes:
             continue
-        ops = tuple(dag._node[operand]["op"] for operand in draft.graph.operands(node))
-        name = dag._node[node]["op"]
+        ops = tuple([nodes[source]["op"] for source in dag._pred[node]])
+        name = nodes[node]["op"]
         found = _first(draft.graph, node, [rule for table in tables for rule in table(name, ops)])
         if found is None:
             continue
