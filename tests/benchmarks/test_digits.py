@@ -124,3 +124,24 @@ def test_early_stopping_helps_on_120_images() -> None:
         f = gd.compile(g)
         pairs.append((f(**rest, **long.last)["J"], f(**rest, **stopped.parameters)["J"]))
     compare("cost", pairs)
+
+
+def test_early_stopping_helps_where_labels_are_wrong() -> None:
+    """The error on all other images: of 300, three in ten have a label drawn at random."""
+    pairs = []
+    for seed in range(10):
+        rest, few = train.split({"x": IMAGES, "y": LABELS}, 300 / len(IMAGES), rng=seed)
+        rng = np.random.default_rng(seed)
+        wrong = rng.random(len(few["y"])) < 0.3
+        few["y"] = np.where(wrong, rng.integers(10, size=len(wrong)), few["y"])
+        data, validation = train.split(few, 1 / 3, rng=seed)
+        options: dict[str, Any] = {
+            "batch": 20, "epochs": 150, "rng": seed, "optimiser": train.adam(5e-3),
+            "validation": validation,
+        }  # fmt: skip
+        g = mlp(seed, 64, 0.0)
+        long = train.fit(g, data, **options)
+        stopped = train.fit(g, data, stop=train.early_stopping(15), **options)
+        f = gd.compile(g)
+        pairs.append((f(**rest, **long.last)["error"], f(**rest, **stopped.parameters)["error"]))
+    compare("error", pairs)
