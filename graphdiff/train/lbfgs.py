@@ -13,6 +13,7 @@ from graphdiff.train.data import Array, Examples
 from graphdiff.train.progress import bar
 from graphdiff.train.recording import Recorder
 from graphdiff.train.result import Fit
+from graphdiff.train.stepping import refuse_complex
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class _Cost:
     def __init__(
         self, graph: gd.Graph, of: str, examples: Examples, values: Mapping[str, Array]
     ) -> None:
+        refuse_complex(graph, graph.parameters)
         trained = gd.gradient(graph, of)
         derivatives = trained.dag.graph["derivatives"]
         self.names = {wrt: name for name, (_, wrt) in derivatives.items()}

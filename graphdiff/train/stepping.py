@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,8 @@ def step(graph: gd.Graph, of: str = "J", optimiser: Optimisers | None = None) ->
     ------
     GraphError
         If an optimiser is for a parameter that is not there, or a name is taken.
+    DTypeError
+        If a parameter to be trained is complex.
     GradientError
         If the cost is no scalar, or does not depend on a parameter.
 
@@ -163,4 +165,17 @@ def _optimisers(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Opti
             f"{graph.name!r} has nothing to train", expected="one or more parameters",
             hint='declare it with g.parameter("w", …)',
         )  # fmt: skip
+    refuse_complex(graph, optimiser)
     return {name: optimiser[name] for name in graph.parameters if name in optimiser}
+
+
+def refuse_complex(graph: gd.Graph, names: Iterable[str]) -> None:
+    """Raise for a complex parameter: the rules of optimisers are for real ones."""
+    for name in names:
+        parameter = graph.parameters[name]
+        if parameter.dtype.kind == "c":
+            raise gd.DTypeError(
+                "a complex parameter cannot be trained", node=name, origin=parameter.origin,
+                expected="a real one", got=repr(parameter.spec),
+                hint="declare its parts as parameters u and v, and use u + 1j * v",
+            )  # fmt: skip

@@ -144,3 +144,12 @@ def test_steps_that_follow_are_part_of_the_graph():
 def test_numbers_out_of_range_are_refused(make):
     with pytest.raises(gd.ArgumentError, match="<"):
         make()
+
+
+@pytest.mark.parametrize("optimiser", [gd.train.sgd(0.1), gd.train.lbfgs()])
+def test_a_complex_parameter_is_refused(optimiser):
+    g = gd.Graph()
+    z, x = g.parameter("z", value=np.zeros(2, complex)), g.input("x", ("t", 2))
+    g.output("J", np.mean(np.abs(z - x) ** 2))
+    with pytest.raises(gd.DTypeError, match="'z': a complex parameter cannot be trained"):
+        gd.train.fit(g, {"x": np.ones((3, 2))}, of="J", optimiser=optimiser, epochs=1)
