@@ -11,6 +11,7 @@ import numpy as np
 
 from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph import numpy_products
+from graphdiff.graph.numpy_complex import is_complex
 from graphdiff.graph.numpy_elementwise import is_tensor
 from graphdiff.ops.dimension import product
 from graphdiff.ops.spec import normal_axes, normal_axis
@@ -120,7 +121,7 @@ def slogdet(a: Any) -> Any:
 
 def eigh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigh of matrices that are symmetric."""
-    a = a if UPLO.upper() == "L" else np.matrix_transpose(a)
+    a = a if UPLO.upper() == "L" else np.conj(np.matrix_transpose(a))
     return _RESULTS["eigh"](_apply("eigvalsh", a), _apply("eigenvectors", a))
 
 
@@ -173,9 +174,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     x = _apply("pinv", a) @ b
     rows, columns = a.shape[-2:]
     if isinstance(rows, int) and isinstance(columns, int) and rows <= columns:
-        residuals = np.sum(np.zeros_like(x), axis=0, keepdims=True)[:0]
+        residuals = np.sum(np.zeros_like(np.real(x)), axis=0, keepdims=True)[:0]
     else:
-        residuals = np.sum(np.square(b - a @ x), axis=0, keepdims=np.ndim(b) == 1)
+        misfit = b - a @ x
+        squares = np.square(np.abs(misfit) if is_complex(misfit) else misfit)
+        residuals = np.sum(squares, axis=0, keepdims=np.ndim(b) == 1)
     return x, residuals, _apply("matrix_rank", a), svdvals(a)
 
 

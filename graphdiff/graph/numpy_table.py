@@ -79,11 +79,7 @@ COMPLEX: frozenset[Any] = frozenset(
         *(np.nansum, np.nanprod, np.nanmean, np.cumsum, np.cumprod, np.nancumsum, np.nancumprod),
         *(np.diff, np.ediff1d, np.gradient, np.trapezoid, np.linspace, np.logspace),
         *numpy_reduction.NEWER,
-        *(np.linalg.norm, np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.inv),
-        *(np.linalg.det, np.linalg.solve, np.linalg.tensorsolve, np.linalg.tensorinv),
-        *(np.linalg.matrix_power, np.linalg.multi_dot, np.linalg.trace, np.linalg.diagonal),
-        *(np.linalg.cross, np.linalg.outer, np.linalg.matmul, np.linalg.matrix_transpose),
-        *(np.linalg.tensordot, np.linalg.vecdot),
+        *numpy_linalg.FUNCTIONS,
     }
 )
 

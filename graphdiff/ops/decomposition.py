@@ -16,9 +16,9 @@ from graphdiff.ops.factorisation import declared, field, matrix, solve
 from graphdiff.ops.notation import Form, Written, call
 from graphdiff.ops.op import Op
 from graphdiff.ops.products import tril
-from graphdiff.ops.spec import Spec, promote
+from graphdiff.ops.spec import Spec, promote, real_dtype
 
-_EQUAL = "singular vectors of equal values do not mix"
+_EQUAL = "singular vectors of equal values do not mix; complex ones turn their phases on the left"
 
 
 def _smaller(x: Spec) -> Dimension:
@@ -51,35 +51,50 @@ def _svd_part(part: str) -> Form:
 
 
 def _svdvals_vjp(g: Any, y: Any, x: Any) -> Any:
-    return (svd_left(x) * g[..., None, :]) @ svd_right(x)
+    return np.conj((svd_left(x) * g[..., None, :]) @ svd_right(x))
 
 
 def _turned(s: Any, inner: Any) -> Any:
-    """How a cotangent turns the singular vectors: ``(inner - innerᵀ)_ij / (s_j² - s_i²)``."""
+    """How a cotangent turns the singular vectors: ``(inner - innerᴴ)_ij / (s_j² - s_i²)``."""
     squares = np.square(s)
     gap = squares[..., None, :] - squares[..., :, None]
-    return (inner - inner.mT) / np.where(gap == 0, np.inf, gap)
+    return (inner - np.conj(inner).mT) / np.where(gap == 0, np.inf, gap)
+
+
+def _eye(x: Any) -> Any:
+    """The identity beside a matrix, of its precision."""
+    return np.eye(x.shape[-1]).astype(str(real_dtype(x.dtype)))
 
 
 def _svd_left_vjp(g: Any, y: Any, x: Any) -> Any:
     """J. Townsend, *Differentiating the singular value decomposition* (2016)."""
     s, right, inner = svdvals(x), svd_right(x), y.mT @ g
-    found = (y @ _turned(s, inner)) * s[..., None, :]
+    back, size = np.conj(y), np.where(s == 0, np.inf, s)[..., None, :]
+    found = (back @ _turned(s, inner)) * s[..., None, :]
+    if y.dtype.kind == "c":
+        found = (
+            found + back * np.sum(1j * np.imag(inner) * _eye(inner), axis=-2)[..., None, :] / size
+        )
     if y.shape[-2] != y.shape[-1]:  # the vectors may also leave their span
-        found = found + (g - y @ inner) / np.where(s == 0, np.inf, s)[..., None, :]
-    return found @ right
+        found = found + (g - back @ inner) / size
+    return found @ np.conj(right)
 
 
 def _svd_right_vjp(g: Any, y: Any, x: Any) -> Any:
     s, left, inner = svdvals(x), svd_left(x), y @ g.mT
-    found = (s[..., :, None] * _turned(s, inner)) @ y
+    ahead = np.conj(y)
+    found = (s[..., :, None] * _turned(s, np.conj(inner))) @ ahead
     if y.shape[-2] != y.shape[-1]:
-        found = found + (g - inner.mT @ y) / np.where(s == 0, np.inf, s)[..., :, None]
-    return left @ found
+        found = found + (g - inner.mT @ ahead) / np.where(s == 0, np.inf, s)[..., :, None]
+    return np.conj(left) @ found
 
 
 svdvals = declared(
-    "svdvals", lambda x: _of_shape(x, _smaller(x)), _svdvals_vjp, call("np.linalg.svdvals")
+    "svdvals",
+    lambda x: Spec((*x.shape[:-2], _smaller(x)), real_dtype(x.dtype)),
+    _svdvals_vjp,
+    call("np.linalg.svdvals"),
+    complex=True,
 )
 svd_left = declared(
     "svd_left",
@@ -87,6 +102,7 @@ svd_left = declared(
     _svd_left_vjp,
     _svd_part("U"),
     _EQUAL,
+    complex=True,
 )
 svd_right = declared(
     "svd_right",
@@ -94,12 +110,14 @@ svd_right = declared(
     _svd_right_vjp,
     _svd_part("Vh"),
     _EQUAL,
+    complex=True,
 )
 matrix_rank = declared(
     "matrix_rank",
     lambda x: Spec(matrix(x, square=False).shape[:-2], np.dtype("int64")),
     None,
     call("np.linalg.matrix_rank"),
+    complex=True,
 )
 
 
@@ -110,11 +128,10 @@ def _qr_vjp(q: Any, r: Any, direct: Any, inner: Any) -> Any:
     """S. Walter and L. Lehmann, *Algorithmic differentiation of linear algebra functions* (2010).
 
     ``direct`` is the cotangent of Q or 0, and ``inner`` is R times that of R, less that of Q times
-    Q. What is below its diagonal stands above it as well.
+    Q. What is below its diagonal stands above it as well. The phases on the diagonal of R stay.
     """
-    eye = np.eye(r.shape[-1]).astype(str(r.dtype))
     below = tril(inner, k=-1)
-    total = q @ (below + below.mT + inner * eye) + direct
+    total = np.conj(q) @ (np.conj(below) + below.mT + np.real(inner) * _eye(r)) + direct
     return solve(r, total.mT).mT
 
 
@@ -126,12 +143,13 @@ def _qr_r_vjp(g: Any, y: Any, x: Any) -> Any:
     return _qr_vjp(qr_q(x), y, 0.0, y @ g.mT)
 
 
-qr_q = declared("qr_q", _tall, _qr_q_vjp, field("qr", "Q"))
+qr_q = declared("qr_q", _tall, _qr_q_vjp, field("qr", "Q"), complex=True)
 qr_r = declared(
     "qr_r",
     lambda x: _of_shape(_tall(x), x.shape[-1], x.shape[-1]),
     _qr_r_vjp,
     field("qr", "R"),
+    complex=True,
 )
 
 
@@ -141,8 +159,9 @@ qr_r = declared(
 def _pinv_vjp(g: Any, y: Any, x: Any) -> Any:
     """G. Golub and V. Pereyra, *The differentiation of pseudo-inverses* (1973), equation 4.12."""
     back = -(y.mT @ g @ y.mT)
-    left, right = g.mT @ y @ y.mT, y.mT @ y @ g.mT
-    return back + left - x @ (y @ left) + right - (right @ y) @ x
+    adjoint = np.conj(y).mT
+    left, right = g.mT @ y @ adjoint, adjoint @ y @ g.mT
+    return back + np.conj(left - x @ (y @ left) + right - (right @ y) @ x)
 
 
 def _infer_expm(x: Spec, *along: Spec) -> Spec:
@@ -167,6 +186,7 @@ pinv = declared(
     _pinv_vjp,
     call("np.linalg.pinv"),
     "the rank is taken as constant",
+    complex=True,
 )
 expm: Op = Op(  # its derivative along directions, where there are some
     "expm",
@@ -176,6 +196,7 @@ expm: Op = Op(  # its derivative along directions, where there are some
     numpy=call("expm"),
     formula=call("expm"),
     kernel=kernels.expm,
+    complex=True,
     flops=lambda out, x, *along: 20 * x.size * x.shape[-1] * 8 ** len(along),
 )
 

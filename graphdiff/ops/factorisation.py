@@ -13,9 +13,9 @@ from graphdiff.ops.dimension import Dimension
 from graphdiff.ops.notation import Form, Written, call
 from graphdiff.ops.op import Op
 from graphdiff.ops.products import tril
-from graphdiff.ops.spec import Spec, broadcast, promote, shape_text
+from graphdiff.ops.spec import Spec, broadcast, promote, real_dtype, shape_text
 
-_SYMMETRIC = "the matrix is taken as symmetric, and so is its derivative"
+_SYMMETRIC = "the matrix is taken as symmetric, or Hermitian, and so is its derivative"
 
 
 def matrix(x: Spec, square: bool = True) -> Spec:
@@ -37,8 +37,12 @@ def _scalar(x: Spec) -> Spec:
     return Spec(matrix(x).shape[:-2], x.dtype)
 
 
-def _vector(x: Spec) -> Spec:
-    return Spec(matrix(x).shape[:-1], x.dtype)
+def _length(x: Spec) -> Spec:
+    return Spec(matrix(x).shape[:-2], real_dtype(x.dtype))
+
+
+def _real_vector(x: Spec) -> Spec:
+    return Spec(matrix(x).shape[:-1], real_dtype(x.dtype))
 
 
 def _cube(out: Spec, x: Spec, *others: Spec) -> Dimension:
@@ -103,21 +107,28 @@ def _cholesky_vjp(g: Any, y: Any, x: Any) -> Any:
     """I. Murray, *Differentiation of the Cholesky decomposition* (2016), equation 10."""
     inner = tril(y.mT @ g)
     half = inner - 0.5 * (inner * np.eye(x.shape[-1]).astype(str(x.dtype)))
-    s = solve(y.mT, solve(y.mT, half).mT)
-    return 0.5 * (s + s.mT)
+    s = solve(np.conj(y).mT, solve(y.mT, half).mT)
+    return 0.5 * (np.conj(s) + s.mT)
 
 
 def _eigenvectors_vjp(g: Any, y: Any, x: Any) -> Any:
     w = eigvalsh(x)
     gap = w[..., None, :] - w[..., :, None]
     gap = np.where(gap == 0, np.inf, gap)
-    s = y @ ((y.mT @ g) / gap) @ y.mT
-    return 0.5 * (s + s.mT)
+    s = np.conj(y) @ ((y.mT @ g) / gap) @ y.mT
+    return 0.5 * (s + np.conj(s).mT)
 
 
 def _eigvalsh_vjp(g: Any, y: Any, x: Any) -> Any:
     v = eigenvectors(x)
-    return (v * g[..., None, :]) @ v.mT
+    return (np.conj(v) * g[..., None, :]) @ v.mT
+
+
+def _signdet_vjp(g: Any, y: Any, x: Any) -> Any:
+    """The phase of a complex determinant turns; a real one has a sign."""
+    if x.dtype.kind != "c":
+        return 0.0
+    return _each(1j * np.imag(g * y)) * inv(x).mT
 
 
 def _infer_solve(a: Spec, b: Spec) -> Spec:
@@ -175,19 +186,32 @@ det = declared(
 )
 logabsdet = declared(
     "logabsdet",
-    _scalar,
+    _length,
     lambda g, y, x: _each(g) * inv(x).mT,
     field("slogdet", "logabsdet"),
+    complex=True,
 )
-signdet = declared("signdet", _scalar, None, field("slogdet", "sign"))
-cholesky = declared("cholesky", matrix, _cholesky_vjp, call("np.linalg.cholesky"), _SYMMETRIC)
-eigvalsh = declared("eigvalsh", _vector, _eigvalsh_vjp, call("np.linalg.eigvalsh"), _SYMMETRIC)
+signdet = declared(
+    "signdet", _scalar, _signdet_vjp, field("slogdet", "sign"), "0 for real matrices", complex=True
+)
+cholesky = declared(
+    "cholesky", matrix, _cholesky_vjp, call("np.linalg.cholesky"), _SYMMETRIC, complex=True
+)
+eigvalsh = declared(
+    "eigvalsh",
+    _real_vector,
+    _eigvalsh_vjp,
+    call("np.linalg.eigvalsh"),
+    _SYMMETRIC,
+    complex=True,
+)
 eigenvectors = declared(
     "eigenvectors",
     matrix,
     _eigenvectors_vjp,
     field("eigh", "eigenvectors"),
-    f"{_SYMMETRIC}; equal eigenvalues do not mix",
+    f"{_SYMMETRIC}; equal eigenvalues do not mix, and phases do not turn",
+    complex=True,
 )
 solve = Op(
     "solve",

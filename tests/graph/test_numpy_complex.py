@@ -22,6 +22,17 @@ X = RNG.normal(size=(4, 3))
 
 Case = Callable[[Any, Any, Any], Any]  # of the module, a complex array and a real one
 
+
+def _projection(m: Any, v: Any) -> Any:
+    """Onto the last eigenvector, whatever its phase."""
+    return m.outer(v[:, -1], m.conj(v[:, -1]))
+
+
+def _lowered(m: Any, u: Any, s: Any, vh: Any) -> Any:
+    """The nearest matrix of rank 1."""
+    return s[0] * m.outer(u[:, 0], vh[0])
+
+
 CASES: dict[str, Case] = {
     "real": lambda m, z, x: m.real(z) + z.real + m.real(x),
     "imag": lambda m, z, x: m.imag(z) * z.imag + m.imag(x),
@@ -61,6 +72,18 @@ CASES: dict[str, Case] = {
     "inv": lambda m, z, x: m.linalg.inv(z[:3] + 3 * np.eye(3)),
     "det": lambda m, z, x: m.linalg.det(z[:3]),
     "solve": lambda m, z, x: m.linalg.solve(z[:3] + 3 * np.eye(3), x[:3]),
+    "slogdet": lambda m, z, x: m.linalg.slogdet(z[:3])[1] * m.linalg.slogdet(z[:3] + x[:3])[0],
+    "cholesky": lambda m, z, x: m.linalg.cholesky(m.conj(z).T @ z),
+    "eigh": lambda m, z, x: m.linalg.eigh(m.conj(z).T @ z)[0] + m.linalg.eigvalsh(z.T @ m.conj(z)),
+    "eigh of the upper": lambda m, z, x: _projection(m, m.linalg.eigh(m.conj(z).T @ z, "U")[1]),
+    "svd": lambda m, z, x: m.linalg.svd(z, compute_uv=False) + m.linalg.norm(z, "nuc"),
+    "svd with vectors": lambda m, z, x: _lowered(m, *m.linalg.svd(z, full_matrices=False)),
+    "qr": lambda m, z, x: m.abs(m.linalg.qr(z)[1]),
+    "pinv": lambda m, z, x: m.linalg.pinv(z),
+    "lstsq": lambda m, z, x: m.linalg.lstsq(z, x[:, 0] * 1j)[0],
+    "residuals": lambda m, z, x: m.linalg.lstsq(z, x[:, 0] * 1j)[1],
+    "cond": lambda m, z, x: m.linalg.cond(z) + m.linalg.cond(z[:3], 1),
+    "spectral norm": lambda m, z, x: m.linalg.norm(z, 2) + m.linalg.matrix_norm(z, ord=-2),
     "matrix_power": lambda m, z, x: m.linalg.matrix_power(z[:3], 3),
     "power": lambda m, z, x: z**2 + z**-1.5 + z ** (1 + 2j) + (2.0 + 0j) ** z,
     "float_power": lambda m, z, x: m.float_power(z, 2),

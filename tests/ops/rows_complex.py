@@ -103,43 +103,27 @@ ELEMENTWISE = (
 
 # Ops whose rows for real values hold as they are, with complex operands instead.
 _ALIKE = frozenset(
-    {
-        "sum",
-        "mean",
-        "matmul",
-        "outer",
-        "transpose",
-        "reshape",
-        "broadcast_to",
-        "expand_dims",
-        "norm",
-    }
-    | {"squeeze", "concatenate", "identity", "stop_gradient", "slice", "place", "put", "gather"}
-    | {"scatter_add", "take_along_axis", "scatter_add_along_axis", "cumsum", "cumprod", "prod"}
-    | {"recurrence", "einsum", "diagonal", "diagonal_matrix", "tril", "triu", "convolve", "put_at"}
-    | {
-        "fft",
-        "ifft",
-        "irfft",
-        "inv",
-        "cofactor",
-        "cofactor_along",
-        "det",
-        "solve",
-        "sliding_window_view",
-        "overlap_add",
-    }
+    {"sum", "mean", "norm", "matmul", "outer", "transpose", "reshape", "broadcast_to"}
+    | {"expand_dims", "squeeze", "concatenate", "identity", "stop_gradient", "slice", "place"}
+    | {"put", "gather", "scatter_add", "take_along_axis", "scatter_add_along_axis", "cumsum"}
+    | {"cumprod", "prod", "recurrence", "einsum", "diagonal", "diagonal_matrix", "tril", "triu"}
+    | {"convolve", "put_at", "sliding_window_view", "overlap_add", "fft", "ifft", "irfft"}
+    | {"inv", "cofactor", "cofactor_along", "det", "logabsdet", "signdet", "solve", "cholesky"}
+    | {"eigvalsh", "eigenvectors", "svdvals", "svd_left", "svd_right", "matrix_rank", "qr_q"}
+    | {"qr_r", "pinv", "expm"}
 )
 
 
 @dataclass(frozen=True)
 class ComplexOf(Operand):
-    """Complex numbers whose real parts another operand draws."""
+    """Complex numbers whose real parts another operand draws; Hermitian for symmetric matrices."""
 
     real: Operand = REAL
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         imag = Operand(-0.9, 1.1).draw(rng, shape)
+        if getattr(self.real, "symmetric", False):  # Hermitian then
+            imag = imag - np.swapaxes(imag, -1, -2)
         return np.asarray(self.real.draw(rng, shape) + 1j * imag)
 
 
@@ -154,7 +138,7 @@ def _alike(rows: Sequence[Row]) -> Iterator[Row]:
             continue
         yield replace(row, operands=tuple(map(_complex, row.operands)))
         first, *rest = row.operands
-        if rest and rest[0].kind == "float" and row.op != "cofactor_along":
+        if rest and rest[0].kind == "float" and row.op not in ("cofactor_along", "expm"):
             yield replace(row, operands=(_complex(first), *rest))
             if row.op not in ("put", "put_at"):  # into a real array goes nothing complex
                 yield replace(row, operands=(first, *map(_complex, rest)))
