@@ -79,15 +79,19 @@ def taken_apart(graph: Graph, node: str, structure: Structure) -> Any:
 
 
 def settled(leaves: list[Any], xs: Sequence[Any]) -> list[Any]:
-    """Python's floats in the dtype of the floats that they are carried beside."""
+    """Python's floats and complex numbers in the precision of what they are carried beside."""
     others = {
         spec.dtype
         for leaf in (*leaves, *xs)
         if not is_weak(leaf) and (spec := operand_spec(leaf)).is_inexact
     }
-    if others != {np.dtype(np.float32)}:
+    if not others or not others <= _NARROW:
         return leaves
-    return [np.float32(leaf) if type(leaf) is float else leaf for leaf in leaves]
+    kinds = {float: np.float32, complex: np.complex64}
+    return [kinds[type(leaf)](leaf) if type(leaf) in kinds else leaf for leaf in leaves]
+
+
+_NARROW = {np.dtype(np.float32), np.dtype(np.complex64)}
 
 
 def output(body: Body, value: Any, dtype: Any) -> str:

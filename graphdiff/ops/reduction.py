@@ -118,7 +118,7 @@ def _reduced(ufunc: str) -> Form:
 
     def form(site: Site) -> Written:
         axis, keepdims, x = site.params["axis"], site.params["keepdims"], site.operands[0].text
-        along = "" if site.specs[0].ndim == 1 else f", axis={axes_text(axis)}"
+        along = "" if site.specs[0].ndim == 1 and axis is None else f", axis={axes_text(axis)}"
         return Written(f"{ufunc}_reduce({x}{along}{', keepdims=True' if keepdims else ''})")
 
     return form
