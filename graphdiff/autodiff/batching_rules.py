@@ -255,7 +255,7 @@ _ALONG = ("cumsum", "cumprod", "cummax", "cummin", "recurrence", "sort", "argsor
 _MATRICES = (
     *("tril", "triu", "inv", "cofactor", "cofactor_along", "det", "logabsdet", "signdet"),
     *("cholesky", "eigvalsh", "eigenvectors", "svdvals", "svd_left", "svd_right"),
-    *("matrix_rank", "qr_q", "qr_r", "pinv", "expm"),
+    *("eigvals", "eig_vectors", "matrix_rank", "qr_q", "qr_r", "pinv", "expm"),
 )
 _POOLS = (
     *("sum_pool2d", "sum_pool2d_input"),

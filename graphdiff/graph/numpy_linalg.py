@@ -110,7 +110,7 @@ def _linear(op: str) -> Callable[..., Any]:
 
 _RESULTS: Mapping[str, Any] = {
     f.__name__: type(f(np.eye(1)))
-    for f in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd, np.linalg.qr)
+    for f in (np.linalg.slogdet, np.linalg.eigh, np.linalg.eig, np.linalg.svd, np.linalg.qr)
 }
 
 
@@ -123,6 +123,11 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigh of matrices that are symmetric."""
     a = a if UPLO.upper() == "L" else np.conj(np.matrix_transpose(a))
     return _RESULTS["eigh"](_apply("eigvalsh", a), _apply("eigenvectors", a))
+
+
+def eig(a: Any) -> Any:
+    """np.linalg.eig, complex whatever the matrix."""
+    return _RESULTS["eig"](_apply("eigvals", a), _apply("eig_vectors", a))
 
 
 def solve(a: Any, b: Any) -> Any:
@@ -231,6 +236,8 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.linalg.det: _linear("det"),
         np.linalg.cholesky: _linear("cholesky"),
         np.linalg.eigvalsh: _linear("eigvalsh"),
+        np.linalg.eig: eig,
+        np.linalg.eigvals: _linear("eigvals"),
         np.linalg.matrix_rank: _linear("matrix_rank"),
         np.linalg.slogdet: slogdet,
         np.linalg.eigh: eigh,

@@ -76,6 +76,15 @@ def poly(seq_of_zeros: Any) -> Any:
     return coefficients
 
 
+def roots(p: Any) -> Any:
+    """np.roots: the eigenvalues of the companion matrix. The first coefficient must not be 0."""
+    if p.ndim != 1:
+        raise GraphError("np.roots of more than one polynomial", got=f"{p.ndim} axes")
+    companion = np.diag(np.ones(p.shape[0] - 2), -1) * np.ones_like(p[0])
+    companion[0, :] = -p[1:] / p[0]
+    return np.linalg.eigvals(companion)
+
+
 def polyfit(x: Any, y: Any, deg: int, *, w: Any = None) -> Any:
     """np.polyfit by least squares, the coefficients alone.
 
@@ -100,6 +109,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.polyder: polyder,
         np.polyint: polyint,
         np.poly: poly,
+        np.roots: roots,
         np.polyfit: polyfit,
     }
 )

@@ -119,3 +119,34 @@ def test_a_system_is_solved_from_choleskys_factor_as_scipy_does(lower: bool) -> 
     factor = scipy.linalg.cholesky(SQUARE @ SQUARE.T, lower=lower)
     found = gd.linalg.cho_solve((factor, lower), SIDE[:3])
     np.testing.assert_allclose(found, scipy.linalg.cho_solve((factor, lower), SIDE[:3]), rtol=1e-10)
+
+
+GENERAL = np.array([[1.0, 2.0, 0.0], [-1.0, 0.5, 1.0], [0.3, 0.2, -1.0]])
+
+
+@pytest.mark.parametrize("matrix", [GENERAL, GENERAL + 0.3j * SQUARE])
+def test_what_does_not_depend_on_the_phases_of_eigenvectors_has_two_derivatives(
+    matrix: Any,
+) -> None:
+    def f(x: Any) -> Any:
+        w, v = L.eig(x)
+        return np.sum(np.abs(v) ** 4 * SQUARE) + np.sum(np.abs(w - 1.0) ** 2)
+
+    np.testing.assert_allclose(gd.jit(f)(matrix), f(matrix), rtol=1e-12)
+    assert gd.check_gradients(f, (matrix,))
+    slope = gd.grad(f)
+    assert gd.check_gradients(lambda x: np.sum(np.abs(slope(x)) ** 2), (matrix,))
+
+
+def test_equal_eigenvalues_do_not_mix() -> None:
+    slope = gd.grad(lambda x: np.sum(np.real(L.eig(x)[1])))(np.eye(2))
+    np.testing.assert_array_equal(slope, np.zeros((2, 2)))
+
+
+def test_roots_are_numpys_and_their_slopes_those_of_the_implicit_function() -> None:
+    p = np.array([2.0, -6.0, 11.0, -6.5])
+    z = np.roots(p)
+    np.testing.assert_allclose(gd.jit(np.roots)(p), z, rtol=1e-13)
+    slopes = gd.jacobian(lambda q: np.stack([np.roots(q).real, np.roots(q).imag]))(p)
+    wanted = -np.vander(z, 4) / np.polyval(np.polyder(p), z)[:, None]
+    np.testing.assert_allclose(slopes[0] + 1j * slopes[1], wanted, rtol=1e-10)

@@ -109,7 +109,16 @@ _ALIKE = frozenset(
     | {"cumprod", "prod", "recurrence", "einsum", "diagonal", "diagonal_matrix", "tril", "triu"}
     | {"convolve", "put_at", "sliding_window_view", "overlap_add", "fft", "ifft", "irfft"}
     | {"inv", "cofactor", "cofactor_along", "det", "logabsdet", "signdet", "solve", "cholesky"}
-    | {"eigvalsh", "eigenvectors", "svdvals", "svd_left", "svd_right", "matrix_rank", "qr_q"}
+    | {
+        "eigvals",
+        "eigvalsh",
+        "eigenvectors",
+        "svdvals",
+        "svd_left",
+        "svd_right",
+        "matrix_rank",
+        "qr_q",
+    }
     | {"qr_r", "pinv", "expm"}
 )
 

@@ -75,6 +75,10 @@ HELD: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...], list[Any]]]] = {
     "eigvalsh": [(lambda x: OPS["eigvalsh"](x)[0], ([[1, 0], [0, 2]],), [[[1, 0], [0, 0]]])],
     "eigenvectors": [(OPS["eigenvectors"], ([[1, 0], [0, 1]],), [[[0, 0], [0, 0]]])],
     "signdet": [(lambda x: OPS["signdet"](x) * x[0, 0], ([[2, 0], [0, -1]],), [[[-1, 0], [0, 0]]])],
+    "eigvals": [(lambda x: np.real(OPS["eigvals"](x)), ([[1, 0], [0, 2]],), [[[1, 0], [0, 1]]])],
+    "eig_vectors": [
+        (lambda x: np.real(OPS["eig_vectors"](x)), ([[1, 0], [0, 1]],), [[[0, 0]] * 2])
+    ],
     "stop_gradient": [(lambda x: x * OPS["stop_gradient"](x), ([2, 3],), [[2, 3]])],
     "max": [
         (np.max, ([1, 3, 3],), [[0, 0.5, 0.5]]),

@@ -1,0 +1,68 @@
+"""Eigenvalues and eigenvectors of matrices that need not be symmetric.
+
+They are complex, whatever the matrix: NumPy's own results are real where all eigenvalues of a real
+matrix happen to be, and a graph cannot know that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphdiff.ops.factorisation import declared, matrix, solve
+from graphdiff.ops.notation import Form, Written
+from graphdiff.ops.spec import Spec, promote
+
+_COMPLEX = np.dtype("complex64")  # the least complex dtype, to be promoted with
+
+
+def _vector(x: Spec) -> Spec:
+    return Spec(matrix(x).shape[:-1], promote(x.dtype, _COMPLEX))
+
+
+def _matrix(x: Spec) -> Spec:
+    return Spec(matrix(x).shape, promote(x.dtype, _COMPLEX))
+
+
+def _part(part: str) -> Form:
+    """One part of what np.linalg.eig returns, as complex numbers."""
+    return lambda site: Written(
+        f"np.linalg.eig({site.operands[0].text}).{part}.astype(np.{site.out.dtype})"
+    )
+
+
+def _eigvals_vjp(g: Any, y: Any, x: Any) -> Any:
+    """``dλ_k = (V⁻¹ dA V)_kk``."""
+    v = eig_vectors(x)
+    return solve(v.mT, g[..., :, None] * v.mT)
+
+
+def _eig_vectors_vjp(g: Any, y: Any, x: Any) -> Any:
+    """``dV = V (F ∘ V⁻¹ dA V)`` with ``F_ij = 1 / (λ_j - λ_i)``, and lengths stay 1."""
+    w = eigvals(x)
+    gap = w[..., None, :] - w[..., :, None]
+    gap = np.where(gap == 0, np.inf, gap)
+    longer = np.real(np.sum(g * y, axis=-2))[..., None, :]
+    inner = y.mT @ (g - np.conj(y) * longer)
+    return solve(y.mT, (inner / gap) @ y.mT)
+
+
+eigvals = declared(
+    "eigvals",
+    _vector,
+    _eigvals_vjp,
+    _part("eigenvalues"),
+    "of a matrix with fewer eigenvectors than rows there is none",
+    complex=True,
+)
+eig_vectors = declared(
+    "eig_vectors",
+    _matrix,
+    _eig_vectors_vjp,
+    _part("eigenvectors"),
+    "vectors of equal eigenvalues do not mix, lengths stay 1 and phases do not turn",
+    complex=True,
+)
+
+OPS = (eigvals, eig_vectors)
