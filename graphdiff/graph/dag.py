@@ -323,7 +323,7 @@ class Graph:
         if len(sources) == 2:
             (a, at_a), (b, at_b) = sources.items()
             if len(at_a) == len(at_b) == 1:
-                return [a, b] if next(iter(at_a)) < next(iter(at_b)) else [b, a]
+                return [a, b] if 0 in at_a else [b, a]
         pairs = [(key, source) for source, keys in sources.items() for key in keys]
         pairs.sort()
         return [source for _, source in pairs]

@@ -18,7 +18,7 @@ from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import Names, identifier
 from graphdiff.lower.program import Piece, Program, Step, Writer, forward_first
 from graphdiff.ops.notation import Site, Written
-from graphdiff.planning.cost import owners
+from graphdiff.planning.cost import own_memory
 
 _NUMBER = r"(-?(?:[\d.]+(?:e[+-]?\d+)?|np\.inf))"
 _FIRST = re.compile(rf"^(\w+\(){_NUMBER}(, )")
@@ -53,13 +53,13 @@ def lines_of(graph: Graph) -> list[str]:
 
     A value that is read once is computed just before, as it would be inside an expression.
     """
-    owned = owners(graph)
+    own, numbers = own_memory(graph)
     nodes, reads, operands = graph.dag._node, graph.dag._succ, graph.dag._pred
     outputs = set(graph.outputs_by_name.values())
     order: list[str] = []
     alone: set[str] = set()  # read by one node only
     written: set[str] = set()
-    lines = {*owned.dag, *_shared_views(graph, owned.numbers)}
+    lines = {*own, *_shared_views(graph, numbers)}
     for node in forward_first(graph):
         count = sum(map(len, reads[node].values()))
         if count == 1 and node not in outputs and not nodes[node]["named"]:

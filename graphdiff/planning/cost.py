@@ -109,30 +109,43 @@ def owners(graph: Graph) -> Owners:
     In topological order, with each node's ``phase`` and ``policy``, and the graph attribute
     ``outputs``. Linear in nodes and edges.
     """
+    own, numbers = own_memory(graph)
     dag = nx.DiGraph()
     bases: dict[str, tuple[str, ...]] = {}
-    numbers: set[str] = set()
-    handed = set(graph.outputs_by_name.values())
     for node in graph.order():
-        operands, attributes = graph.operands(node), graph.dag._node[node]
-        behind = tuple(dict.fromkeys(base for operand in operands for base in bases[operand]))
-        if node not in handed and _is_number(graph, node, operands, numbers):
-            numbers.add(node)
+        attributes = graph.dag._node[node]
+        if node in numbers or attributes["op"] in SOURCES:
             bases[node] = ()
-        elif attributes["op"] in SOURCES:
-            bases[node] = ()
-        elif _owns_memory(graph, node, operands, handed):
+            continue
+        behind = dict.fromkeys(base for o in graph.operands(node) for base in bases[o])
+        if node in own:
             bases[node] = (node,)
             dag.add_node(node, phase=attributes["phase"])
             dag.add_edges_from((base, node) for base in behind)
         else:
-            bases[node] = behind
+            bases[node] = tuple(behind)
         policy = attributes.get("policy")
-        if policy is not None and (policy == "keep" or bases[node] == (node,)):
+        if policy is not None and (policy == "keep" or node in own):
             dag.add_nodes_from(bases[node], policy=policy)  # what is shown by a view is kept
     outputs = [base for node in graph.outputs_by_name.values() for base in bases[node]]
     dag.graph["outputs"] = list(dict.fromkeys(outputs))
     return Owners(dag, numbers)
+
+
+def own_memory(graph: Graph) -> tuple[set[str], set[str]]:
+    """The nodes whose values own memory, and those that are written into the code as numbers."""
+    own: set[str] = set()
+    numbers: set[str] = set()
+    handed = set(graph.outputs_by_name.values())
+    for node in graph.order():
+        operands = graph.operands(node)
+        if node not in handed and _is_number(graph, node, operands, numbers):
+            numbers.add(node)
+        elif graph.dag._node[node]["op"] not in SOURCES and _owns_memory(
+            graph, node, operands, handed
+        ):
+            own.add(node)
+    return own, numbers
 
 
 def marked_steps(graph: Graph) -> tuple[tuple[Action, str], ...] | None:
