@@ -310,10 +310,12 @@ class Writer:
             piece.whole, piece.imaginary = like.whole, like.imaginary
 
     def atom(self, node: str) -> Piece:
-        """A value, given a line unless it is a name, a number or a mere transpose."""
+        """A value, given a line unless it is a name, a number, a mere transpose, or not planned."""
         piece = self.pieces[node]
         text = piece.text.text
         view = piece.op.name in _FREE and "(" not in text
+        if self.schedule is not None and node not in self.planned:
+            view = True  # what a plan has no step for is one of something that it has
         if not (view or text.isidentifier() or piece.number):
             self._keep(piece)
         return piece

@@ -23,7 +23,7 @@ from graphdiff.lower.statements import (
     replaced,
     tidied,
 )
-from graphdiff.ops.notation import Written, size_code
+from graphdiff.ops.notation import ATOM, Written, size_code
 from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def slices_of(
     """
     head: list[str] = []
     for name, operand in zip(names, operands, strict=True):
-        text = f"{writer.atom(operand).text.text}[{counter}]"
+        text = f"{writer.atom(operand).text.within(ATOM)}[{counter}]"
         if inner.reads(name) > MOST_READS or goes_inside(inner.graph, name):
             inner.give(name, inner.names.variable(name))
             head.append(f"{inner.names.variable(name)} = {text}")

@@ -242,3 +242,17 @@ def test_what_does_not_fit_together_is_refused() -> None:
         gd.plan(bare, sizes=SIZES)
     with pytest.raises(gd.CompileError, match="another graph"):
         gd.compile(G, plan=gd.plan(bare))
+
+
+@pytest.mark.parametrize("strategy", ["store", "recompute", "optimal"])
+def test_a_loop_over_a_part_of_an_array(strategy: str) -> None:
+    """A view has no step of its own in a plan."""
+    g = gd.Graph()
+    x, w = g.input("x", (2, 5)), g.parameter("w")
+    h, _ = gd.scan(lambda c, v: (c * v + np.sin(c), None), w, x[0])
+    g.output("J", h**2)
+    G = gd.gradient(g, of="J")
+    values = {"x": np.linspace(0.1, 1.0, 10).reshape(2, 5), "w": 0.5}
+    found = gd.compile(G, plan=gd.plan(G, strategy=strategy))(**values)
+    for name, wanted in gd.compile(G)(**values).items():
+        assert found[name] == pytest.approx(wanted, rel=1e-12)

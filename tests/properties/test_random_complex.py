@@ -99,7 +99,7 @@ def test_value_and_gradient_equal_jax(program: list[Step], seed: int) -> None:
     g.output("J", network(np, program, g.parameter("z", (3, 3), complex), g.parameter("x", (3, 3))))
     G = gd.gradient(g, of="J", disconnected="zero")
     value, (dz, dx) = jax.value_and_grad(lambda z, x: network(jnp, program, z, x), (0, 1))(z, x)
-    for f in (gd.compile(G), gd.compile(G, rewrites=())):
+    for f in (gd.compile(G), gd.compile(G, rewrites=()), gd.compile(G, style="fast")):
         found = f(z=z, x=x)
         same(found["J"], np.asarray(value), 1e-10)
         same(found["dJ/dz"], np.asarray(dz), 1e-9)
