@@ -259,3 +259,17 @@ def test_derivatives_can_be_checked() -> None:
         gd.check_gradients(lambda z: wrong(np.exp(z)), (Z,))
     with pytest.raises(gd.GradientError, match="no complex step through values that are complex"):
         gd.check_gradients(np.exp, (Z,), method="complex")
+
+
+def test_sums_over_paths_and_expressions() -> None:
+    g = gd.Graph()
+    w = g.parameter("w", (), "complex128")
+    y = (w * w).named("y")
+    g.output("J", np.real(y * np.conj(y)) + np.real(y))
+    naive = gd.path_sum(g, of="J", wrt="w")
+    found = gd.compile(naive)(w=1.0 + 2.0j)["dJ/dw"]
+    wanted = jax.grad(lambda w: jnp.abs(w * w) ** 2 + jnp.real(w * w))(1.0 + 2.0j)
+    assert found == pytest.approx(complex(wanted), rel=1e-12)
+    for attempt in (gd.expression, gd.eliminate):
+        with pytest.raises(gd.GradientError, match="only"):
+            attempt(g, "J", "w")

@@ -153,8 +153,7 @@ def product_along(graph: Graph, name: str, active: dict[str, tuple[int, ...]]) -
     spec = graph.spec(target)
     found = sweep.table.get(target)
     with sweep.marking(target):
-        value = one * 0.0 if found is None else found.settled().value
-        value = broadcast_to(value, spec.shape)
+        value = broadcast_to(one * 0.0, spec.shape) if found is None else sweep.whole(target)
     for node in _since(graph, before):
         graph.dag.nodes[node].pop("of", None)  # a part of a cotangent is none
     return _without_factor(one, value)

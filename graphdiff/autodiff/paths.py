@@ -161,9 +161,10 @@ class _Writer:
 
     def _check(self, node: str) -> None:
         op, spec = self.g.op(node), self.g.spec(node)
-        if spec.ndim or not (not op.operands or op.expression or op.name in _MORE):
+        written = not op.operands or op.expression or op.name in _MORE
+        if spec.ndim or spec.is_complex or not written:
             raise GradientError(
-                "only scalars and element-wise ops can be written as an expression",
+                "only real scalars and element-wise ops can be written as an expression",
                 node=node, op=op.name, origin=self.nodes[node]["origin"], got=repr(spec),
                 hint="gd.gradient differentiates every graph",
             )  # fmt: skip
