@@ -77,8 +77,10 @@ def scatter_add_along_axis(x, indices, shape, axis, out=None):
 
 
 def buffer(shape, dtype=float):
-    """Return a new array that begins at a multiple of 64 bytes, as vector instructions like it."""
+    """Return a new array; a large one begins at a multiple of 64 bytes, as vector units like it."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < 16384:
+        return np.empty(shape, dtype)
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + size].view(dtype).reshape(shape)
@@ -196,11 +198,11 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
 
     # gradient
     v5 = np.full((t, 1), -1.0 / t)  # (t, 1)  of v4 = log_p[y]
-    dJ_dlog_p = scatter_add_along_axis(v5, y[:, None], (t, 10), 1, out=buf5)  # (t, 10)
+    dJ_dlog_p = scatter_add_along_axis(v5, y[:, None], (t, 10), 1)  # (t, 10)
     u = exp(log_p, out=buf6)  # (t, 10)  of log_p = log softmax₁(scores)
     s4 = add_reduce(dJ_dlog_p, axis=1, keepdims=True, out=buf10)  # (t, 1)
     v9 = multiply(u, s4, out=buf6)  # (t, 10)
-    dJ_dscores = subtract(dJ_dlog_p, v9, out=buf5)  # (t, 10)
+    dJ_dscores = subtract(dJ_dlog_p, v9)  # (t, 10)
     dJ_db3 = add_reduce(dJ_dscores, axis=0)  # (10,)  of scores = z3 + b3
     dJ_dh2 = matmul(dJ_dscores, W3.T, out=buf11)  # (t, H)  of z3 = h2 W3
     mask = greater(a2, k0, out=buf12)  # (t, H)  of h2 = max(0, a2)

@@ -25,8 +25,10 @@ k0 = np.array(0.0)
 
 
 def buffer(shape, dtype=float):
-    """Return a new array that begins at a multiple of 64 bytes, as vector instructions like it."""
+    """Return a new array; a large one begins at a multiple of 64 bytes, as vector units like it."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < 16384:
+        return np.empty(shape, dtype)
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + size].view(dtype).reshape(shape)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -268,23 +267,57 @@ def only(graph: Graph, outputs: set[str]) -> Graph:
 
 
 def _fetch(trace: Trace, compiled: Compiled) -> Callable[[Any], Any]:
-    """From what generated code returns to the nested result."""
+    """From what generated code returns to the nested result, as one expression.
+
+    It is written out for tuples, lists and dicts, since building them from their structure takes
+    longer than small graphs do.
+    """
     generated, structure = compiled.generated, trace.structure
     gradients = dict(generated.gradients)
-    single = len(generated.values) == 1
-    alone = not generated.values
+    scope: dict[str, Any] = {"unflatten": unflatten, "structure": structure}
 
-    def leaf(name: Any, result: Any) -> Any:
+    def known(value: Any) -> str:
+        name = f"k{len(scope)}"
+        scope[name] = value
+        return name
+
+    def leaf(name: Any) -> _Leaf:
         if isinstance(name, Kept):
-            return name.value
+            return _Leaf(known(name.value))
         if name in gradients:
-            return (result if alone else result[1])[gradients[name]]
-        values = result[0] if gradients else result
-        return values if single else values[name]
+            dicts = "r[1]" if generated.values else "r"
+            return _Leaf(f"{dicts}[{known(gradients[name])}]")
+        values = "r[0]" if gradients else "r"
+        return _Leaf(values if len(generated.values) == 1 else f"{values}[{known(name)}]")
 
-    if structure.is_leaf:
-        (name,) = trace.outputs
-        if alone:
-            return operator.itemgetter(gradients[name])
-        return functools.partial(leaf, name)
-    return lambda result: unflatten(structure, [leaf(name, result) for name in trace.outputs])
+    def written(value: Any) -> str:
+        if isinstance(value, _Leaf):
+            return value.text
+        if value is None:
+            return "None"
+        parts = list(map(written, value.values() if isinstance(value, dict) else value))
+        if isinstance(value, dict):
+            pairs = (f"{known(key)}: {part}" for key, part in zip(value, parts, strict=True))
+            return f"{{{', '.join(pairs)}}}"
+        inner = "".join(f"{part}, " for part in parts)
+        return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
+
+    leaves = [leaf(name) for name in trace.outputs]
+    if structure.fields is None and _is_plain(structure.spec):
+        text = written(unflatten(structure, leaves))
+    else:
+        text = f"unflatten(structure, [{', '.join(leaf.text for leaf in leaves)}])"
+    return eval(f"lambda r: {text}", scope)  # type: ignore[no-any-return]
+
+
+def _is_plain(spec: Any) -> bool:
+    """Whether a structure is made of tuples, lists and dicts alone."""
+    plain = spec.type in (tuple, list, dict, type(None)) and all(map(_is_plain, spec.children()))
+    return spec.is_leaf() or plain
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A leaf of a result, as an expression over what generated code returns."""
+
+    text: str

@@ -148,7 +148,7 @@ def _is_orderly(graph: Graph, node: str, operands: Sequence[str], orderly: set[s
     if sum(part != 1 for part in graph.spec(node).shape) <= 1:
         return True
     op = graph.op(node)
-    if op.name in SOURCES or (op.quick and not op.elementwise and graph.spec(node).ndim == 2):
+    if op.name in SOURCES or (op.name in ("matmul", "outer") and graph.spec(node).ndim == 2):
         return True  # of two axes, one is of the left operand and one of the right
     if op.name == "broadcast_to":  # of an array: its copy begins with the axes that it repeats
         return graph.spec(operands[0]).ndim == 0

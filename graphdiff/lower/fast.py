@@ -13,21 +13,23 @@ from typing import Any
 import numpy as np
 
 from graphdiff.graph.dag import Graph
-from graphdiff.lower.buffers import Buffers, assigned, is_small, planned
+from graphdiff.lower.buffers import SMALL, Buffers, assigned, is_small, planned
 from graphdiff.lower.layout import WIDTH, quoted, wrap
 from graphdiff.lower.program import Program, Step
 from graphdiff.lower.quick import REDUCTIONS, called, quick_program
 from graphdiff.lower.shapes import dimension_lines, dimension_places
 from graphdiff.lower.source import Module, Source, cut, names_taken
-from graphdiff.lower.statements import mentions
+from graphdiff.lower.statements import Line, mentions, read_by
 from graphdiff.ops.notation import dtype_code, shape_code
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
 
-_BUFFER = '''
+_BUFFER = f'''
 def buffer(shape, dtype=float):
-    """Return a new array that begins at a multiple of 64 bytes, as vector instructions like it."""
+    """Return a new array; a large one begins at a multiple of 64 bytes, as vector units like it."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < {SMALL}:
+        return np.empty(shape, dtype)
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + size].view(dtype).reshape(shape)
@@ -102,7 +104,8 @@ class Fast(Source):
         return [*math, first, *lines, *others]
 
     def _called(self) -> set[str]:
-        return called("\n".join(value.code.text for value in self.program.values.values()))
+        values = self.program.values.values()
+        return called("\n".join(read_by(Line(0, value)) for value in values))
 
     def _arrays(self) -> list[str]:
         found = self._called()

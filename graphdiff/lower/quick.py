@@ -100,8 +100,23 @@ def called(code: str) -> set[str]:
     return {name for name in _CALL.findall(code) if name in UFUNCS or name in REDUCTIONS}
 
 
+class InnerWriter(Writer):
+    """Writes what is inside loops and branches: expressions, but with quick reductions in them."""
+
+    def within(self, body: Graph) -> Writer:
+        """The writer of a graph inside this one."""
+        return InnerWriter(body, Names(body, around=self.names), None, self)
+
+    def _expression(self, piece: Piece) -> Written:
+        site, op = self._site(piece), piece.op
+        brief = op.view or (op.name in _INSIDE and _fits(site, op.name))
+        if op.quick is None or piece.number or not brief:
+            return op.numpy(site)
+        return op.quick(site)
+
+
 class QuickWriter(Writer):
-    """Writes single calls; what is inside loops and branches is written as ever."""
+    """Writes single calls, one a line."""
 
     def __init__(self, graph: Graph, names: Names, steps: Sequence[Step], *, planned: bool) -> None:
         super().__init__(graph, names, steps)
@@ -110,10 +125,12 @@ class QuickWriter(Writer):
 
     def within(self, body: Graph) -> Writer:
         """The writer of a graph inside this one."""
-        return Writer(body, Names(body, around=self.names), None, self)
+        return InnerWriter(body, Names(body, around=self.names), None, self)
 
     def _expression(self, piece: Piece) -> Written:
         site, op = self._site(piece), piece.op
+        if op.view:
+            return op.numpy(site) if op.quick is None else op.quick(site)
         usual = op.quick_kernel is not None and not self.own_kernels
         if op.quick is None or usual or piece.number or not _fits(site, op.name):
             return op.numpy(site)
@@ -150,3 +167,4 @@ def _fits(site: Site, name: str) -> bool:
 
 
 _REDUCED = frozenset({"sum", "mean", "max", "min"})
+_INSIDE = _REDUCED | {"outer"}

@@ -14,6 +14,7 @@ from graphdiff.ops.notation import (
     ATOM,
     Site,
     Written,
+    axes_text,
     call,
     dtype_code,
     shape_code,
@@ -66,6 +67,14 @@ def _transpose_code(site: Site) -> Written:
     if axes == (*range(ndim - 2), ndim - 1, ndim - 2):
         return Written(f"{x.within(ATOM)}.mT")
     return Written(f"np.transpose({x.text}, {axes})")
+
+
+def _quick_transpose(site: Site) -> Written:
+    written = _transpose_code(site)
+    axes = ", ".join(map(str, site.params["axes"] or ()))
+    if not written.text.startswith("np."):
+        return written
+    return Written(f"{site.operands[0].within(ATOM)}.transpose({axes})")
 
 
 def _transpose_formula(site: Site) -> Written:
@@ -214,6 +223,7 @@ transpose = Op(
     params={"axes": None},
     normal=_normal_transpose,
     numpy=_transpose_code,
+    quick=_quick_transpose,
     formula=_transpose_formula,
     spreads=True,
     view=True,
@@ -273,6 +283,9 @@ squeeze = Op(
     params={"axis": None},
     normal=_normal_squeeze,
     numpy=call("np.squeeze", "axis"),
+    quick=lambda site: Written(
+        f"{site.operands[0].within(ATOM)}.squeeze({axes_text(site.params['axis'])})"
+    ),
     formula=lambda site: site.operands[0],
     spreads=True,
     view=True,

@@ -17,7 +17,16 @@ from graphdiff.lower import buffers
 from tests.lower.test_source import run_alone, xor
 from tests.ops.rows import ROWS
 from tests.ops.table import Row, as_dtype
-from tests.properties.test_random_graphs import Step, declared, isolated, steps
+from tests.properties.test_random_graphs import (
+    BINARY,
+    OURS,
+    UNARY,
+    Step,
+    declared,
+    isolated,
+    network,
+    steps,
+)
 
 ALL_IN_WORKSPACE = 0
 CASES = [
@@ -85,6 +94,38 @@ def test_random_graphs(small: int, program: list[Step], seed: int) -> None:
     J, grads = module.value_and_grad(x, w)
     assert module.forward(x, w) == J
     np.testing.assert_array_equal(grads["x"], gd.compile(G)(x=x, w=w)["dJ/dx"])
+
+
+ONLY_OF_THREE = ("flat", "gather", "broadcast", "columns", "column")
+WORDS = [word for word in (*UNARY, *BINARY) if word not in ONLY_OF_THREE]
+layouts = st.lists(
+    st.tuples(st.sampled_from(WORDS), st.integers(0, 20), st.integers(0, 20)),
+    min_size=3,
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(program=layouts, seed=st.integers(0, 2**31))
+def test_sums_go_through_memory_in_the_same_order(program: list[Step], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    g = gd.Graph("square")
+    x, w = g.input("x", ("n", "n")), g.parameter("w", ("n", "n"))
+    g.output("J", network(OURS, [*program, ("transpose", 0, 0)], x, w))
+    G = gd.gradient(g, of="J", wrt=["x", "w"], disconnected="zero")
+    agree(G, {"x": rng.normal(size=(21, 21)), "w": rng.normal(size=(21, 21))})
+
+
+def test_arrays_without_elements() -> None:
+    g = gd.Graph()
+    x, y = g.input("x", (0, 3)), g.input("y", (3,))
+    g.output("sum", np.exp(np.sin(x) * y).sum())
+    g.output("rows", np.sum(np.sin(x) + y, axis=0) * y)
+    usual, buffers.SMALL = buffers.SMALL, ALL_IN_WORKSPACE
+    try:
+        agree(g, {"x": np.ones((0, 3)), "y": np.ones(3)})
+    finally:
+        buffers.SMALL = usual
 
 
 def large() -> gd.Graph:
@@ -163,7 +204,9 @@ def test_large_arrays_begin_where_cache_lines_do() -> None:
     module = isolated(gd.compile(large(), style="fast").source)
     work = module.workspace(33)
     assert work
-    assert all(array.ctypes.data % 64 == 0 for array in work)
+    large_ones = [array for array in work if array.nbytes >= buffers.SMALL]
+    assert large_ones
+    assert all(array.ctypes.data % 64 == 0 for array in large_ones)
     arrays = [arguments(33)[name] for name in ("x", "y", "W", "V")]
     again = module.value_and_grad(*arrays, work=work)
     np.testing.assert_array_equal(module.value_and_grad(*arrays)[1]["W"], again[1]["W"])
