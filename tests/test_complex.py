@@ -127,8 +127,8 @@ def test_loops_branches_and_examples() -> None:
 
         return body
 
-    def ours(z: Any, x: Any) -> Any:
-        c, lengths = gd.scan(step(np), z, x)
+    def ours(z: Any, x: Any, checkpoints: int | None = None) -> Any:
+        c, lengths = gd.scan(step(np), z, x, checkpoints=checkpoints)
         return np.sum(np.abs(c) ** 2) + np.sum(lengths)
 
     def theirs(z: Any, x: Any) -> Any:
@@ -139,6 +139,8 @@ def test_loops_branches_and_examples() -> None:
         gd.grad(ours, (0, 1))(Z, X), jax.grad(theirs, (0, 1))(Z, X), strict=True
     ):
         close(found, np.asarray(wanted))
+    sparing = gd.grad(lambda z: ours(z, X, checkpoints=2))(Z)
+    close(sparing, np.asarray(jax.grad(theirs)(Z, X)))
     many = gd.vmap(gd.grad(ours), in_axes=(0, None))(A, X)
     close(many, np.asarray(jax.vmap(jax.grad(theirs), in_axes=(0, None))(A, X)))
     assert gd.check_gradients(lambda z: gd.cond(True, np.exp, np.conj, z), (Z,)).reverse < 1e-10

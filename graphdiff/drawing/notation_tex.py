@@ -128,7 +128,9 @@ class _Writer:
         self.pieces = pieces
         self.symbols = symbols
         self.depth = 0
-        self.roots: list[int] = []  # the depths at which a root's bracket stands open
+        self.roots: list[
+            int
+        ] = []  # the depths at which a bracket under a root or a line stands open
         self.write: Mapping[str, Callable[[int, str], str]] = {
             "name": self.name,
             "power": lambda i, text: f"^{{{text[1:].replace('−', '-')}}}",
@@ -169,6 +171,8 @@ class _Writer:
         kind, following = self.after(i)
         if text in _FUNCTIONS:
             return rf"\{text}"
+        if text == "conj" and following == "(":
+            return r"\overline"
         if text in _GREEK and following == "(":
             return rf"\{_GREEK[text]}"
         if following == "(" or kind == "lowered":
@@ -185,7 +189,7 @@ class _Writer:
     def sign(self, i: int, text: str) -> str:
         if text in "([":
             self.depth += 1
-            if i and self.pieces[i - 1][1] in "√∛^":
+            if i and (self.pieces[i - 1][1] in "√∛^" or self.pieces[i - 1] == ("word", "conj")):
                 self.roots.append(self.depth)
                 return "{"
         if text in ")]":

@@ -91,7 +91,10 @@ def radians(x: Any) -> Any:
 def nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
-    """np.nan_to_num; the slope is 0 at what is replaced."""
+    """np.nan_to_num, of complex values in both parts; the slope is 0 at what is replaced."""
+    if is_complex(x):
+        u, v = (nan_to_num(part, copy, nan, posinf, neginf) for part in (np.real(x), np.imag(x)))
+        return u + 1j * v
     if x.dtype.kind != "f":
         return x.copy()
     limits = np.finfo(x.dtype)

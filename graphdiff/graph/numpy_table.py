@@ -73,7 +73,7 @@ COMPLEX: frozenset[Any] = frozenset(
         *numpy_products.UFUNCS,
         *numpy_products.FUNCTIONS,
         *numpy_shaping.FUNCTIONS,
-        *(np.float_power, np.logical_xor),
+        *(np.nan_to_num, np.float_power, np.logical_xor),
         *(np.isclose, np.allclose, np.array_equal, np.isin, np.select, np.choose, np.piecewise),
         *(np.sum, np.prod, np.mean, np.average, np.var, np.std, np.cov, np.count_nonzero),
         *(np.nansum, np.nanprod, np.nanmean, np.cumsum, np.cumprod, np.nancumsum, np.nancumprod),

@@ -177,9 +177,9 @@ def _code(name: str) -> Form:
 
 
 def _flops(out: Spec, x: Spec) -> Dimension:
-    """5 n log₂ n, as fast transforms are counted; of a named size as if it were 4096."""
-    size = x.size
-    return 5 * size * size.bit_length() if isinstance(size, int) else 60 * size
+    """3/2 n log₂ n for n complex numbers, of a named n as if it were 4096."""
+    size = out.size if out.is_complex else x.size
+    return 3 * size * size.bit_length() // 2 if isinstance(size, int) else 18 * size
 
 
 def _workspace(name: str) -> Callable[..., Any]:

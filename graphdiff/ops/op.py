@@ -79,9 +79,9 @@ class Op:
     expression
         From sympy symbols to the sympy expression of the op, where it has one.
     flops
-        ``(out, *specs) -> Dimension``: the floating-point operations of one evaluation. The default
-        is one for each element of the result of an element-wise op, and none for the others, which
-        only move elements.
+        ``(out, *specs) -> Dimension``: the floating-point operations of one evaluation, those of
+        complex numbers as they come (see `work`). The default is one for each element of the
+        result of an element-wise op, and none for the others, which only move elements.
     view
         Whether NumPy gives a view of the first operand's memory.
     workspace
@@ -147,10 +147,15 @@ class Op:
         return run
 
     def work(self, out: Spec, *specs: Spec) -> Dimension:
-        """The floating-point operations of one evaluation, symbolic in named dimensions."""
+        """The floating-point operations of one evaluation, symbolic in named dimensions.
+
+        One of complex numbers counts as four.
+        """
         if self.flops is not None:
-            return self.flops(out, *specs)
-        return out.size if self.elementwise and not self.view else 0
+            count = self.flops(out, *specs)
+        else:
+            count = out.size if self.elementwise and not self.view else 0
+        return 4 * count if any(spec.is_complex for spec in (out, *specs)) else count
 
     @property
     def variadic(self) -> bool:

@@ -143,3 +143,13 @@ def test_a_notebook_shows_formulas() -> None:
 def test_only_graphs_have_formulas() -> None:
     with pytest.raises(gd.DrawError, match="only a graph"):
         gd.latex("xor")  # type: ignore[arg-type]
+
+
+def test_a_conjugate_has_a_line_above() -> None:
+    g = gd.Graph()
+    z = g.parameter("z", ("t",), complex)
+    g.output("J", np.real(np.sum(np.conj(z * (1 - 2j)) * np.sqrt(np.conj(z)))))
+    found = gd.latex(g)
+    check(found)
+    assert r"\overline{\mathbf{z} \odot (1 - 2i)}" in str(found)
+    assert r"\sqrt{\overline{\mathbf{z}}}" in str(found)

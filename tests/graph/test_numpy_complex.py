@@ -91,6 +91,7 @@ CASES: dict[str, Case] = {
     "polyval": lambda m, z, x: m.polyval(z[:, 0], x[0]) + m.polyval(x[:, 0], z[0]),
     "pad": lambda m, z, x: m.pad(z, 1) + m.pad(x, 1, mode="edge"),
     "isclose": lambda m, z, x: m.where(m.isclose(z, z + 1e-12), z, 0.0),
+    "nan_to_num": lambda m, z, x: m.nan_to_num(m.where(x > 0, z, np.inf - 2j), posinf=3.0) * z,
     "select": lambda m, z, x: m.select([x > 0.5, x > 0], [z, x], 1j),
     "sort of parts": lambda m, z, x: m.sort(z.real, axis=0),
     "parts joined": lambda m, z, x: m.concatenate([z, x])[::-1].T.reshape(-1),

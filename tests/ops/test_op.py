@@ -67,3 +67,13 @@ def test_variadic_ops() -> None:
     assert (OPS["gather"].variadic, OPS["gather"].fixed) == (True, 1)
     assert (OPS["add"].variadic, OPS["add"].fixed) == (False, 2)
     assert (OPS["input"].variadic, OPS["input"].fixed) == (False, 0)
+
+
+def test_an_operation_of_complex_numbers_counts_as_four() -> None:
+    real, other = gd.Spec.of((3, 3)), gd.Spec.of((3, 3), complex)
+    for op, once in (("add", 9), ("matmul", 54), ("sum", 9)):
+        count = 2 - (op == "sum")
+        assert OPS[op].work(real, *[real] * count) == once
+        assert OPS[op].work(other, *[other] * count) == 4 * once
+    assert OPS["abs"].work(real, other) == 36
+    assert OPS["fft"].work(other, real) == 4 * 3 * 9 * 4 // 2
