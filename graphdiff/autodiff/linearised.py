@@ -8,8 +8,8 @@ from graphdiff.autodiff.counting import Edge
 from graphdiff.autodiff.elimination_edges import EdgeStep
 from graphdiff.autodiff.elimination_faces import Dual, Face
 from graphdiff.autodiff.elimination_orders import Structure
+from graphdiff.autodiff.naming import add_derivative
 from graphdiff.autodiff.path_sum import product_along
-from graphdiff.autodiff.reverse import add_derivative
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 

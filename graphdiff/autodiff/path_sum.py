@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphdiff.autodiff.counting import Edge, count_paths, edges_between, short
-from graphdiff.autodiff.reverse import (
-    Sweep,
-    add_derivative,
-    broadcast_to,
-    refuse_disconnected,
-    root_of,
-    targets_of,
-)
+from graphdiff.autodiff.fitting import broadcast_to
+from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_of, targets_of
+from graphdiff.autodiff.reverse import Sweep
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor

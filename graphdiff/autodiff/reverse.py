@@ -14,7 +14,6 @@ branch that was not taken (see `graphdiff.ops.op.Masked`).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -22,14 +21,16 @@ from typing import Any, Literal
 import numpy as np
 
 from graphdiff.autodiff.control_reverse import pull_back_through
+from graphdiff.autodiff.fitting import broadcast_to, undo_broadcast, with_parts_of
 from graphdiff.autodiff.influences import influences
-from graphdiff.errors import GradientError, GraphError
+from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_of, targets_of
+from graphdiff.errors import GradientError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.body import results
 from graphdiff.graph.dag import Graph, here
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
-from graphdiff.ops.dimension import Dimension, Shape, product
+from graphdiff.ops.dimension import Shape
 from graphdiff.ops.op import Masked, Op
 from graphdiff.ops.spec import real_dtype
 
@@ -133,74 +134,6 @@ def pull_back(
         with sweep.marking(node):
             found.append(sweep.whole(node))
     return found
-
-
-def root_of(g: Graph, of: str | Tensor) -> tuple[str, str]:
-    """The name that the user calls the cost by, and its node."""
-    tensor = _tensor(g, of)
-    if tensor.ndim != 0:
-        raise GradientError(
-            "only a scalar has a gradient",
-            node=tensor.name, op=tensor.op, origin=tensor.origin,
-            expected="shape ()", got=repr(tensor.spec),
-            hint="differentiate np.sum(...) or np.mean(...) of it, or of its product with a "
-            "constant vector",
-        )  # fmt: skip
-    if tensor.spec.is_complex:
-        raise GradientError(
-            "a complex value has no gradient",
-            node=tensor.name, op=tensor.op, origin=tensor.origin,
-            expected="a real scalar", got=repr(tensor.spec),
-            hint="differentiate a real function of it, such as np.abs(z)**2 or np.real(z)",
-        )  # fmt: skip
-    if not tensor.spec.is_inexact:
-        raise GradientError(
-            "only a float can be differentiated",
-            node=tensor.name, op=tensor.op, origin=tensor.origin, got=repr(tensor.spec),
-        )  # fmt: skip
-    if isinstance(of, str) and of in g.outputs_by_name:
-        return of, tensor.name
-    names = [name for name, node in g.outputs_by_name.items() if node == tensor.name]
-    return (names[0] if names else tensor.name), tensor.name
-
-
-def targets_of(g: Graph, wrt: str | Tensor | Sequence[str | Tensor] | None) -> dict[str, str]:
-    """The nodes to differentiate by, under the names that the user calls them by."""
-    if wrt is None:
-        wrt = list(g.parameters.values())
-        if not wrt:
-            raise GradientError(
-                f"{g.name!r} has no parameter to differentiate by", origin=here(),
-                hint=f"name a value: wrt=[{next(iter(g.inputs), 'x')!r}]",
-            )  # fmt: skip
-    elif isinstance(wrt, (str, Tensor)):
-        wrt = [wrt]
-    targets: dict[str, str] = {}
-    for item in wrt:
-        tensor = _tensor(g, item)
-        if not tensor.spec.is_inexact:
-            raise GradientError(
-                "there is no derivative by a value that is not a float",
-                node=tensor.name, op=tensor.op, origin=tensor.origin,
-                expected="a float, real or complex", got=repr(tensor.spec),
-                hint="declare it as a float, or leave it out of wrt",
-            )  # fmt: skip
-        targets[item if isinstance(item, str) else tensor.name] = tensor.name
-    if not targets:
-        raise GradientError("wrt is empty", origin=here(), hint="name at least one value")
-    return targets
-
-
-def _tensor(g: Graph, item: object) -> Tensor:
-    if isinstance(item, Tensor):
-        if item.graph is not g:
-            raise GraphError("a tensor of another graph", origin=here(), got=repr(item))
-        return item
-    if not isinstance(item, str):
-        raise GraphError(
-            f"{item!r} does not name a value", origin=here(), expected="a name or a Tensor"
-        )
-    return g[item]
 
 
 def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bool:
@@ -402,48 +335,6 @@ class Sweep:
         return part
 
 
-def broadcast_to(value: Tensor, shape: Shape) -> Tensor:
-    """The value at its full shape."""
-    return value if value.shape == shape else numpy_api.broadcast_to(value, shape)
-
-
-def with_parts_of(value: Tensor, operand: Tensor) -> Tensor:
-    """The real part of a complex contribution to a real operand, whose change is real.
-
-    The other way round nothing is to be done: a complex operand's cotangent may be real.
-    """
-    real = value.dtype.kind == "c" and operand.dtype.kind != "c"
-    return np.real(value) if real else value
-
-
-def undo_broadcast(value: Tensor, full: Shape, shape: Shape) -> Tensor:
-    """The adjoint of broadcasting from ``shape`` to ``full``: a sum over the axes it added.
-
-    ``value`` broadcasts to ``full``; an axis along which it has not been broadcast yet gives the
-    axis's length as a factor instead of a sum.
-    """
-    dropped: list[int] = []
-    kept: list[int] = []
-    factors: list[Dimension] = []
-    for axis in range(-len(full), 0):
-        has = value.shape[axis] if -axis <= value.ndim else None
-        wanted = shape[axis] if -axis <= len(shape) else None
-        if wanted == full[axis] or wanted not in (None, 1):
-            continue  # alike, or not broadcast to the operand's length yet
-        if has == full[axis]:
-            (dropped if wanted is None else kept).append(axis % value.ndim)
-        else:
-            factors.append(full[axis])
-            if has is not None and wanted is None:
-                dropped.append(axis % value.ndim)
-    if kept:
-        value = value.sum(tuple(kept), keepdims=True)
-    if dropped:
-        value = value.sum(tuple(dropped))
-    count = product(factors)
-    return value if count == 1 else value * count
-
-
 def _add_output(sweep: Sweep, name: str, node: str, disconnected: str) -> None:
     graph, seed = sweep.graph, sweep.seed
     spec = graph.spec(node)
@@ -459,29 +350,3 @@ def _add_output(sweep: Sweep, name: str, node: str, disconnected: str) -> None:
             value = broadcast_to(graph.constant(0.0, dtype=spec.dtype), spec.shape)
             sweep.attribute(value, node)
     add_derivative(graph, seed, name, value)
-
-
-def add_derivative(graph: Graph, of: str, wrt: str, value: Tensor) -> None:
-    """Declare a value to be the derivative ``"dJ/dW"`` of one output by another value."""
-    derivative = f"d{_bracketed(of)}/d{_bracketed(wrt)}"
-    graph.output(derivative, value)
-    graph.dag.graph["derivatives"][derivative] = of, wrt
-
-
-def _bracketed(name: str) -> str:
-    """A name that is a derivative itself, in brackets: ``d(dJ/dw)/dw``."""
-    return f"({name})" if name.startswith("d") and "/d" in name else name
-
-
-def refuse_disconnected(graph: Graph, seed: str, node: str, disconnected: str) -> None:
-    """Raise, or warn, that a value does not depend on a node."""
-    message = f"{seed!r} does not depend on it, so there is no derivative"
-    origin = graph.dag.nodes[node]["origin"]
-    hint = "leave it out of wrt, or ask for disconnected='zero'"
-    error = GradientError(
-        message, node=node, op=graph.dag.nodes[node]["op"], origin=origin, hint=hint
-    )
-    if disconnected == "raise":
-        raise error
-    if disconnected == "warn":
-        warnings.warn(str(error), stacklevel=4)
