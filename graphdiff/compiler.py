@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
 from graphdiff.graph.tensor import Tensor
-from graphdiff.lower.fast import fast_module
+from graphdiff.lower.fast import bare_module, fast_module
 from graphdiff.lower.lending import lending
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
@@ -170,14 +170,24 @@ def compile(
         raise CompileError(
             f"there is no style {style!r}", origin=here(), expected="'readable' or 'fast'"
         )
-    write = fast_module if style == "fast" else module
+    return _compiled(graph, fast_module if style == "fast" else module, rewrites, plan)
+
+
+def compile_for_calls(graph: Graph) -> Compiled:
+    """Compile a graph whose source nobody is going to read, as the functions of functions do."""
+    return _compiled(graph, bare_module, DEFAULT, None)
+
+
+def _compiled(
+    graph: Graph, write: Callable[..., Module], rewrites: Sequence[Pass], plan: Plan | None
+) -> Compiled:
     with collection_paused():
         if plan is None:
             written = rewritten(graph, rewrites)
-            generated = write(written, graph, VERSION, marked_steps(written))
+            steps = marked_steps(written)
         else:
-            written = _planned(graph, plan)
-            generated = write(written, graph, VERSION, plan.steps)  # type: ignore[arg-type]  # its nodes are names
+            written, steps = _planned(graph, plan), plan.steps  # type: ignore[assignment]  # its nodes are names
+        generated = write(written, graph, VERSION, steps)
         function = _function(generated, written.name)
     nodes = written.dag.nodes
     return Compiled(

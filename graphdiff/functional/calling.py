@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from graphdiff.compiler import compile
+from graphdiff.compiler import compile, compile_for_calls
 from graphdiff.errors import GraphError, here
 from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.body import innermost
@@ -224,7 +224,7 @@ def _entry(
         )  # fmt: skip
     if shown != graph.outputs_by_name.keys():
         graph = only(graph, shown)
-    compiled = compile(graph, style="fast")
+    compiled = compile_for_calls(graph)
     places = {
         name: (i, _conversion(leaf, trace.graph.spec(name).dtype))
         for i, (leaf, name) in enumerate(zip(leaves, trace.inputs, strict=True))

@@ -47,11 +47,30 @@ def fast_module(
     return Fast(program, original, version, scheduled=schedule is not None).module()
 
 
+def bare_module(
+    graph: Graph, original: Graph, version: str, schedule: Sequence[Step] | None = None
+) -> Module:
+    """As `fast_module`, for calls alone: no docstring, no comments, one function.
+
+    It takes a tenth less time to write, which is what a first call waits for.
+    """
+    program = quick_program(graph, names_taken(graph), schedule)
+    return Fast(program, original, version, scheduled=schedule is not None, bare=True).module()
+
+
 class Fast(Source):
     """Writes the module of a program of single calls."""
 
-    def __init__(self, program: Program, original: Graph, version: str, *, scheduled: bool) -> None:
-        super().__init__(program, original, version)
+    def __init__(
+        self,
+        program: Program,
+        original: Graph,
+        version: str,
+        *,
+        scheduled: bool,
+        bare: bool = False,
+    ) -> None:
+        super().__init__(program, original, version, bare=bare)
         self.scheduled = scheduled
         self.outs = {} if scheduled else self._large_outputs()
         steps = program.steps

@@ -96,10 +96,13 @@ def names_taken(graph: Graph) -> tuple[str, ...]:
 
 
 class Source:
-    """Writes the module of a program."""
+    """Writes the module of a program; a ``bare`` one has nothing in it that is only to be read."""
 
-    def __init__(self, written: Program, original: Graph, version: str) -> None:
+    def __init__(
+        self, written: Program, original: Graph, version: str, *, bare: bool = False
+    ) -> None:
         self.program = written
+        self.bare = bare
         self.graph = written.graph
         self.original = original
         self.version = version
@@ -114,22 +117,28 @@ class Source:
 
     def module(self) -> Module:
         """The text, and how to call it."""
-        lines = [*self._docstring(), "", *self._imports(), ""]
-        lines += self._arrays()
+        lines = [] if self.bare else [*self._docstring(), ""]
+        lines += [*self._imports(), "", *self._arrays()]
         for kernel in self._kernels():
             lines += ["", *kernel, ""]
         run = list(lines)
-        if self.values and self.gradients:
+        if self.values and self.gradients and not self.bare:
             forward = ["", *self._forward(), ""]
             both = ["", *self._value_and_grad(), ""]
             lines += [*forward, *both]
             run += ["" for _ in forward] + both
             lines += ["", *check_lines(self.program, self.values, self.gradients), ""]
         else:
-            run += ["", *(self._forward() if self.values else self._grad()), ""]
+            run += ["", *self._whole(), ""]
             lines = run
         arguments = self.program.arguments
         return Module("\n".join(lines), "\n".join(run), arguments, self.values, self.gradients)
+
+    def _whole(self) -> list[str]:
+        """The function that computes everything."""
+        if not self.gradients:
+            return self._forward()
+        return self._value_and_grad() if self.values else self._grad()
 
     # -- the head ----------------------------------------------------------------------------
 
@@ -363,6 +372,8 @@ class Source:
     def _line(
         self, value: Value, mentioned: set[str], unread: Set[int], *, again: bool
     ) -> list[str]:
+        if self.bare and not value.block:
+            return wrap(f"    {value.name} = {value.code.text}")
         about = "recomputed" if again else self._about(value, mentioned)
         return _statement(value, about, "    ", unread)
 
