@@ -196,7 +196,7 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda x, m: m ^ m, "np.bitwise_xor has no rule"),
     (lambda x, m: x & 1, "np.bitwise_and works on booleans only"),
     (lambda x, m: ~x, "np.invert works on booleans only"),
-    (lambda x, m: np.linalg.eigvals(x), "np.linalg.eigvals has no rule"),
+    (lambda x, m: np.histogram(x), "np.histogram has no rule"),
     (lambda x, m: np.histogram(x), "np.histogram has no rule"),
     (lambda x, m: np.ones((2, 3))[x > 0], "cannot become an array"),
     (lambda x, m: np.quantile(x, 0.5, method="lower"), "by the method 'lower'"),

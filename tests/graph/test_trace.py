@@ -142,7 +142,7 @@ def test_numbers_and_arrays_may_be_results() -> None:
         (lambda x: [1, 2][x[0]], "cannot become an index"),
         (lambda x: np.asarray(x), "cannot become an array"),
         (lambda x: np.array([x[0], x[1]]), "cannot become an array.*np.stack"),
-        (lambda x: np.linalg.eigvals(x), r"np\.linalg\.eigvals has no rule"),
+        (lambda x: np.histogram(x), r"np\.histogram has no rule"),
         (lambda x: x + np.ones(5), "do not broadcast"),
     ],
 )
