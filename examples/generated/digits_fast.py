@@ -55,8 +55,10 @@ def log_softmax(x, axis=None, out=None):
 
 def take_along_axis(x, indices, axis, out=None):
     """Return the elements of x at indices along an axis, as np.take_along_axis does."""
-    where = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
-    where[axis] = indices
+    where = [indices] * x.ndim
+    for i, n in enumerate(x.shape):
+        if i != axis:
+            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
     found = x[tuple(where)]
     if out is None:
         return found
@@ -70,8 +72,10 @@ def scatter_add_along_axis(x, indices, shape, axis, out=None):
         out = np.zeros(shape, x.dtype)
     else:
         out.fill(0)
-    where = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
-    where[axis] = indices
+    where = [indices] * x.ndim
+    for i, n in enumerate(x.shape):
+        if i != axis:
+            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
     np.add.at(out, tuple(where), x)
     return out
 
@@ -198,11 +202,11 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
 
     # gradient
     v5 = np.full((t, 1), -1.0 / t)  # (t, 1)  of v4 = log_p[y]
-    dJ_dlog_p = scatter_add_along_axis(v5, y[:, None], (t, 10), 1)  # (t, 10)
+    dJ_dlog_p = scatter_add_along_axis(v5, y[:, None], (t, 10), 1, out=buf5)  # (t, 10)
     u = exp(log_p, out=buf6)  # (t, 10)  of log_p = log softmax₁(scores)
     s4 = add_reduce(dJ_dlog_p, axis=1, keepdims=True, out=buf10)  # (t, 1)
     v9 = multiply(u, s4, out=buf6)  # (t, 10)
-    dJ_dscores = subtract(dJ_dlog_p, v9)  # (t, 10)
+    dJ_dscores = subtract(dJ_dlog_p, v9, out=buf5)  # (t, 10)
     dJ_db3 = add_reduce(dJ_dscores, axis=0)  # (10,)  of scores = z3 + b3
     dJ_dh2 = matmul(dJ_dscores, W3.T, out=buf11)  # (t, H)  of z3 = h2 W3
     mask = greater(a2, k0, out=buf12)  # (t, H)  of h2 = max(0, a2)

@@ -30,6 +30,7 @@ _FRESH = frozenset(
     {"concatenate", "gather", "log_softmax", "logsumexp", "place", "scatter_add", "softmax"}
     | {"scatter_add_along_axis", "take_along_axis"}
 )
+_FROM_ZEROS = frozenset({"place", "scatter_add", "scatter_add_along_axis"})
 _ORDERLY = frozenset(
     {"concatenate", "expand_dims", "log_softmax", "logsumexp", "matmul", "max"}
     | {"mean", "min", "outer", "reshape", "slice", "softmax", "squeeze", "sum"}
@@ -148,7 +149,9 @@ def _is_orderly(graph: Graph, node: str, operands: Sequence[str], orderly: set[s
     if sum(part != 1 for part in graph.spec(node).shape) <= 1:
         return True
     op = graph.op(node)
-    if op.name in SOURCES or (op.name in ("matmul", "outer") and graph.spec(node).ndim == 2):
+    if op.name in SOURCES or op.name in _FROM_ZEROS:
+        return True
+    if op.name in ("matmul", "outer") and graph.spec(node).ndim == 2:
         return True  # of two axes, one is of the left operand and one of the right
     if op.name == "broadcast_to":  # of an array: its copy begins with the axes that it repeats
         return graph.spec(operands[0]).ndim == 0

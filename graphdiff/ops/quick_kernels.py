@@ -23,8 +23,10 @@ def log_softmax(x, axis=None, out=None):
 
 def take_along_axis(x, indices, axis, out=None):
     """Return the elements of x at indices along an axis, as np.take_along_axis does."""
-    where = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
-    where[axis] = indices
+    where = [indices] * x.ndim
+    for i, n in enumerate(x.shape):
+        if i != axis:
+            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
     found = x[tuple(where)]
     if out is None:
         return found
@@ -38,7 +40,9 @@ def scatter_add_along_axis(x, indices, shape, axis, out=None):
         out = np.zeros(shape, x.dtype)
     else:
         out.fill(0)
-    where = [np.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
-    where[axis] = indices
+    where = [indices] * x.ndim
+    for i, n in enumerate(x.shape):
+        if i != axis:
+            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
     np.add.at(out, tuple(where), x)
     return out
