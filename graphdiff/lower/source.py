@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -317,13 +317,13 @@ class Source:
             if deleted:
                 lines += wrap(f"    del {', '.join(deleted)}")
             freed = [name for name in freed if name == store]
-            if store:
-                value = replace(value, code=_into(value.code, store))
+            code = _into(value.code, store) if store else value.code
             if sections and value.phase not in phases:
                 lines += [*([""] if phases else []), f"    # {value.phase}"]
                 phases.append(value.phase)
             unread = self._unread(node, only) if only and value.block else frozenset[int]()
-            lines += self._line(value, mentioned, unread, again=node in done)
+            about = "recomputed" if node in done else self._about(value, mentioned)
+            lines += _statement(value, code, about, "    ", unread, bare=self.bare)
             done.add(node)
         return lines
 
@@ -369,14 +369,6 @@ class Source:
             *([""] if checks else []),
         ]
 
-    def _line(
-        self, value: Value, mentioned: set[str], unread: Set[int], *, again: bool
-    ) -> list[str]:
-        if self.bare and not value.block:
-            return wrap(f"    {value.name} = {value.code.text}")
-        about = "recomputed" if again else self._about(value, mentioned)
-        return _statement(value, about, "    ", unread)
-
     def _unread(self, node: str, needed: Iterable[str]) -> Set[int]:
         """The results of a loop that none of the given values reads."""
         values = self.program.values
@@ -391,7 +383,7 @@ class Source:
 
     def _about(self, value: Value, mentioned: set[str]) -> str:
         """For the first gradient of a forward value, that value's formula."""
-        if value.phase != "gradient":
+        if value.phase != "gradient" or self.bare:
             return ""
         holder = self.program.holder.get(self.graph.dag._node[value.node].get("via"))
         if holder is None or holder in mentioned or holder == value.node:
@@ -418,7 +410,15 @@ def _ops(graph: Graph, nodes: Iterable[str]) -> Iterator[Op]:
             yield from _ops(body, body.order())
 
 
-def _statement(value: Value, about: str, indent: str, unread: Set[int] = frozenset()) -> list[str]:
+def _statement(
+    value: Value,
+    code: Written,
+    about: str,
+    indent: str,
+    unread: Set[int] = frozenset(),
+    *,
+    bare: bool = False,
+) -> list[str]:
     """A value as it is assigned to its variable, with a comment; a loop with all that is in it.
 
     What stacks the results that are ``unread`` is left out.
@@ -433,9 +433,11 @@ def _statement(value: Value, about: str, indent: str, unread: Set[int] = frozens
             if isinstance(inner, str):
                 lines += wrap(further + inner)
             else:
-                lines += _statement(inner, "", further)
+                lines += _statement(inner, inner.code, "", further, bare=bare)
         return lines
-    statement = f"{indent}{value.name} = {value.code.text}"
+    statement = f"{indent}{value.name} = {code.text}"
+    if bare:
+        return wrap(statement)
     comments = [shape_text(value.spec.shape)] if value.spec.ndim else []
     if about:
         comments.append(about)
