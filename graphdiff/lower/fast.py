@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ class Fast(Source):
     # -- what stands before the functions ------------------------------------------------------
 
     def _imports(self) -> list[str]:
-        names = sorted(self._called() - REDUCTIONS.keys())
+        names = sorted(self._called - REDUCTIONS.keys())
         whole = f"from numpy import {', '.join(names)}"
         if len(whole) > WIDTH:
             lines = ["from numpy import (", *(f"    {name}," for name in names), ")"]
@@ -122,12 +123,13 @@ class Fast(Source):
         math = ["import math", ""] if self.buffers.workspace or self._results() else []
         return [*math, first, *lines, *others]
 
+    @cached_property
     def _called(self) -> set[str]:
         values = self.program.values.values()
         return called("\n".join(read_by(Line(0, value)) for value in values))
 
     def _arrays(self) -> list[str]:
-        found = self._called()
+        found = self._called
         reductions = [f"{name} = {text}" for name, text in REDUCTIONS.items() if name in found]
         arrays = super()._arrays()
         return [*reductions, *arrays] if arrays or not reductions else [*reductions, ""]
