@@ -65,13 +65,18 @@ UNARY: Mapping[str, tuple[Callable[..., Any], Operand]] = {
 }
 
 
+def _few(row: Row) -> Row:
+    """The row with its first cases: what kinds meet makes no difference to shapes."""
+    return replace(row, cases=row.cases[:2])
+
+
 def mixed(op: str, other: Callable[..., Any], b: Operand = COMPLEX) -> tuple[Row, ...]:
     """Two complex operands, and a real one in either place."""
     real = POSITIVE if op in ("divide", "power") else REAL
     return (
         binary(op, other, COMPLEX, b),
-        binary(op, other, COMPLEX, real),
-        binary(op, other, real, b),
+        _few(binary(op, other, COMPLEX, real)),
+        _few(binary(op, other, real, b)),
     )
 
 
@@ -148,9 +153,9 @@ def _alike(rows: Sequence[Row]) -> Iterator[Row]:
         yield replace(row, operands=tuple(map(_complex, row.operands)))
         first, *rest = row.operands
         if rest and rest[0].kind == "float" and row.op not in ("cofactor_along", "expm"):
-            yield replace(row, operands=(_complex(first), *rest))
+            yield _few(replace(row, operands=(_complex(first), *rest)))
             if row.op not in ("put", "put_at"):  # into a real array goes nothing complex
-                yield replace(row, operands=(first, *map(_complex, rest)))
+                yield _few(replace(row, operands=(first, *map(_complex, rest))))
 
 
 ALIKE = tuple(
