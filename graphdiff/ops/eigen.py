@@ -39,12 +39,18 @@ def _eigvals_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 def _eig_vectors_vjp(g: Any, y: Any, x: Any) -> Any:
-    """``dV = V (F ∘ V⁻¹ dA V)`` with ``F_ij = 1 / (λ_j - λ_i)``, and lengths stay 1."""
+    """``dV = V (F ∘ V⁻¹ dA V)`` with ``F_ij = 1 / (λ_j - λ_i)``, and what LAPACK makes of it.
+
+    It gives each vector the length 1, and the phase in which its largest component is real.
+    """
     w = eigvals(x)
     gap = w[..., None, :] - w[..., :, None]
     gap = np.where(gap == 0, np.inf, gap)
-    longer = np.real(np.sum(g * y, axis=-2))[..., None, :]
-    inner = y.mT @ (g - np.conj(y) * longer)
+    along = np.sum(g * y, axis=-2)[..., None, :]
+    largest = np.argmax(np.abs(y), axis=-2)[..., None, :] == np.arange(y.shape[-1])[:, None]
+    size = np.sum(np.where(largest, np.real(y), 0.0), axis=-2)[..., None, :]
+    turned = np.where(largest, 1j * np.imag(along) / size, 0.0)
+    inner = y.mT @ (g - np.conj(y) * np.real(along) - turned)
     return solve(y.mT, (inner / gap) @ y.mT)
 
 
@@ -61,7 +67,7 @@ eig_vectors = declared(
     _matrix,
     _eig_vectors_vjp,
     _part("eigenvectors"),
-    "vectors of equal eigenvalues do not mix, lengths stay 1 and phases do not turn",
+    "vectors of equal eigenvalues do not mix; lengths stay 1 and largest components real",
     complex=True,
 )
 

@@ -87,12 +87,6 @@ def _eig(x: Any) -> Any:
     return jax.lax.linalg.eig(x, compute_left_eigenvectors=False, enable_eigvec_derivs=True)
 
 
-def _eig_vectors(x: Any) -> Any:
-    """Of length 1, also on the way of a derivative."""
-    found = _eig(x)[1]
-    return found / jnp.linalg.norm(found, axis=-2, keepdims=True)
-
-
 def _solve(a: Any, b: Any) -> Any:
     return (
         (jnp.linalg.inv(a) @ b) if b.ndim > 1 else jnp.einsum("...ij,j->...i", jnp.linalg.inv(a), b)
@@ -145,8 +139,6 @@ _TALL = [_ANY[0], _ANY[1], _ANY[3]]
 _SMALL = Operand(-0.5, 0.5)
 
 DECOMPOSITION = (
-    Row("eigvals", lambda x: _eig(x)[0], _SQUARE, (REGULAR,)),
-    Row("eig_vectors", _eig_vectors, _SQUARE, (POSITIVE,)),
     Row("svdvals", lambda x: jnp.linalg.svd(x, compute_uv=False), _ANY, (REGULAR,)),
     Row("svd_left", lambda x: jnp.linalg.svd(x, full_matrices=False)[0], _ANY, (REGULAR,)),
     Row("svd_right", lambda x: jnp.linalg.svd(x, full_matrices=False)[2], _ANY, (REGULAR,)),
@@ -165,5 +157,7 @@ DECOMPOSITION = (
         ],
         (_SMALL, REAL),
     ),
+    Row("eigvals", lambda x: _eig(x)[0], _SQUARE, (REGULAR,)),
+    Row("eig_vectors", lambda x: _eig(x)[1], _SQUARE, (REGULAR,)),
 )
 ROWS = (*PRODUCTS, *FACTORISATION, *DECOMPOSITION)

@@ -114,16 +114,8 @@ _ALIKE = frozenset(
     | {"cumprod", "prod", "recurrence", "einsum", "diagonal", "diagonal_matrix", "tril", "triu"}
     | {"convolve", "put_at", "sliding_window_view", "overlap_add", "fft", "ifft", "irfft"}
     | {"inv", "cofactor", "cofactor_along", "det", "logabsdet", "signdet", "solve", "cholesky"}
-    | {
-        "eigvals",
-        "eigvalsh",
-        "eigenvectors",
-        "svdvals",
-        "svd_left",
-        "svd_right",
-        "matrix_rank",
-        "qr_q",
-    }
+    | {"eigvals", "eig_vectors", "eigvalsh", "eigenvectors", "svdvals", "svd_left", "svd_right"}
+    | {"matrix_rank", "qr_q"}
     | {"qr_r", "pinv", "expm"}
 )
 
