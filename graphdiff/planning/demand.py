@@ -10,9 +10,10 @@ from graphdiff.planning.stages import turning_point
 def on_demand(problem: Problem, most: int = 1_000_000) -> list[int]:
     """Compute the nodes behind the turn in order, and what they need anew for each of them.
 
-    Operands are computed deepest first. A forward value stays only while the computation that asked
-    for it waits, so a chain of n steps takes a constant number of values and n² / 2 computations;
-    on other graphs these can grow as the number of paths does.
+    Operands are computed deepest first, and what takes none last, so that it does not wait. A
+    forward value stays only while the computation that asked for it waits, so a chain of n steps
+    takes a constant number of values and n² / 2 computations; on other graphs these can grow as the
+    number of paths does.
 
     Raises
     ------
@@ -21,6 +22,7 @@ def on_demand(problem: Problem, most: int = 1_000_000) -> list[int]:
     """
     turn = turning_point(problem)
     operands = problem.operands
+    leaves_last = [sorted(found, key=lambda u: (not operands[u], -u)) for found in operands]
     outputs = set(problem.outputs)
     pins = [0] * len(problem)  # how many computations wait with this value
     present = [False] * len(problem)
@@ -35,7 +37,7 @@ def on_demand(problem: Problem, most: int = 1_000_000) -> list[int]:
             pins[operand] += operand < turn
         while waiting:
             node = waiting[-1]
-            missing = next((u for u in reversed(operands[node]) if not present[u]), None)
+            missing = next((u for u in leaves_last[node] if not present[u]), None)
             if missing is not None:
                 waiting.append(missing)
                 for operand in operands[missing]:

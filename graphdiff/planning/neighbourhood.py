@@ -101,7 +101,8 @@ def _compute(problem: Problem, goal: int, present: list[bool], sequence: list[in
     missing: set[int] = set()
     while waiting:
         node = waiting[-1]
-        need = next((u for u in reversed(problem.operands[node]) if not present[u]), None)
+        needed = [u for u in reversed(problem.operands[node]) if not present[u]]
+        need = next((u for u in needed if problem.operands[u]), needed[0] if needed else None)
         if need is not None:
             missing.add(need)
             waiting.append(need)

@@ -62,9 +62,30 @@ def scratch_of(graph: Graph, node: str, arrays: Sequence[str], sizes: Mapping[st
         dtype = np.result_type(*(spec.dtype for spec in specs)) if specs else out.dtype
         alike = {dtype}
     buffered = sum(
-        spec.size != 1 and (spec.shape != out.shape or spec.dtype not in alike) for spec in specs
+        spec.size != 1
+        and (spec.shape != out.shape or spec.dtype not in alike or _strided(graph, operand, sizes))
+        for operand, spec in zip(arrays, specs, strict=True)
     )
     return int(buffered * min(out.size, _BUFFER) * dtype.itemsize)
+
+
+def _strided(graph: Graph, node: str, sizes: Mapping[str, int]) -> bool:
+    """Whether a value is a part of an array with gaps in memory, which NumPy reads by a buffer."""
+    if graph.op(node).name != "slice":
+        return False
+    (source,) = graph.operands(node)
+    whole = _sized(graph.spec(source), sizes)
+    one, strides = np.empty(1, whole.dtype), [whole.dtype.itemsize]
+    for length in reversed(whole.shape[1:]):
+        strides.insert(0, strides[0] * int(length))
+    array = np.lib.stride_tricks.as_strided(one, tuple(map(int, whole.shape)), strides)
+    index = tuple(
+        slice(*(evaluate_dimension(part, sizes) if part is not None else None for part in entry))
+        if isinstance(entry, tuple)
+        else entry
+        for entry in graph.dag.nodes[node]["params"]["index"]
+    )
+    return not array[index].flags.c_contiguous
 
 
 def workspace_of(graph: Graph, node: str, out: Spec, specs: Sequence[Spec]) -> Any:

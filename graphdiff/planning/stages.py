@@ -193,24 +193,26 @@ def make_stages(problem: Problem, cuts: Sequence[int]) -> Stages:
 def _levels(problem: Problem, born: Sequence[int], count: int) -> list[int]:
     """For each gradient node the stage it is done with: the latest that provides what it needs.
 
-    A node that does not depend on the last stage needs no gradient that flows back to it, and can
-    be computed when it is wanted: it joins the first of its consumers, which needs in its stead the
-    values that it uses.
+    A node that does not depend on the last stage that any of them does needs no gradient that flows
+    back to it, and can be computed when it is wanted: it joins the first of its consumers, which
+    needs in its stead the values that it uses. (The value of the cost may be in later stages.)
     """
     turn = len(born)
     top = [*born, *[-1] * (len(problem) - turn)]  # the last stage that a node depends on
     demand, level = top.copy(), [count - 1] * len(problem)
+    operands = (u for node in range(turn, len(problem)) for u in problem.operands[node])
+    last = max((born[u] for u in operands if u < turn), default=count - 1)
     for node in range(turn, len(problem)):
         for u in problem.operands[node]:
             top[node] = max(top[node], top[u])
-            if u < turn or top[u] < count - 1:
+            if u < turn or top[u] < last:
                 demand[node] = max(demand[node], demand[u])
             else:
                 level[node] = min(level[node], level[u])
         if demand[node] >= 0:
             level[node] = min(level[node], demand[node])
     for node in reversed(range(turn, len(problem))):
-        if top[node] < count - 1 and problem.consumers[node]:
+        if top[node] < last and problem.consumers[node]:
             level[node] = max(level[c] for c in problem.consumers[node])
     return level[turn:]
 

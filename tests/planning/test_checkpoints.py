@@ -75,7 +75,7 @@ def test_memory_is_the_plans_and_results_are_the_same(net: Any, checkpoints: int
     G = net(checkpoints)
     values = arguments(G)
     plan = gd.plan(G, "store", sizes=SIZES)
-    f = gd.compile(G, plan=plan)
+    f = gd.compile(G, style="readable", plan=plan)
     wanted = gd.compile(net(None))(**values)
     for name, found in f(**values).items():
         np.testing.assert_array_equal(found, wanted[name])
@@ -151,7 +151,7 @@ def test_plans_and_checkpoints_together() -> None:
     store = gd.plan(G, "store", sizes=sizes)
     plan = gd.plan(G, memory_limit=store.peak_bytes * 0.85, sizes=sizes, time_limit=3)
     assert plan.recomputed
-    values, f = arguments(G), gd.compile(G, plan=plan)
+    values, f = arguments(G), gd.compile(G, style="readable", plan=plan)
     for name, found in gd.compile(G)(**values).items():
         np.testing.assert_array_equal(found, f(**values)[name])
     assert measured_peak(f, values) == pytest.approx(plan.peak_bytes, rel=0.05)
