@@ -13,7 +13,7 @@ goes through memory in the same order and gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,21 +56,20 @@ class Buffers:
     views: Mapping[str, str] = field(default_factory=dict)
 
 
-def planned(program: Program, steps: Sequence[Step]) -> Buffers:
+def planned(memory: Memory, steps: Sequence[Step]) -> Buffers:
     """Buffers for the steps of a plan, whose memory stays what the plan says.
 
     A result takes the place of a value that was freed just before it is computed.
     """
-    memory = Memory(program)
     stores: list[str] = []
     freed: list[Value] = []
     for action, node in steps:
-        value = program.values[node]
+        value = memory.program.values[node]
         if action == "free":
             freed.append(value)
             stores.append("")
             continue
-        fits = (v for v in freed if memory.alike(v, value) and v.node in memory.own)
+        fits = (v for v in freed if v.spec == value.spec and v.node in memory.own)
         found = next(fits, None) if node in memory.own else None
         stores.append(found.name if found is not None else "")
         freed = []
@@ -78,20 +77,20 @@ def planned(program: Program, steps: Sequence[Step]) -> Buffers:
 
 
 def assigned(
-    program: Program, steps: Sequence[Step], outs: Mapping[str, str], *, workspace: bool
+    memory: Memory, steps: Sequence[Step], outs: Mapping[str, str], *, workspace: bool
 ) -> Buffers:
     """Buffers for steps in an order in which nothing is computed twice.
 
     Parameters
     ----------
-    program, steps
+    memory, steps
         What is computed, and when.
     outs
         For outputs that the caller may have an array for, the text of it.
     workspace
         Whether large arrays are taken from one.
     """
-    return _Assignment(program, steps, outs, workspace).buffers()
+    return _Assignment(memory, steps, outs, workspace).buffers()
 
 
 class Memory:
@@ -107,15 +106,16 @@ class Memory:
         self.owner: dict[str, str] = {}
         seen: set[str] = set()
         orderly: set[str] = set()
+        pred = graph.dag._pred
         for node in graph.order():
-            op, operands = graph.op(node), graph.operands(node)
+            op, operands = graph.op(node), pred[node]  # in no order
             if op.view and operands:
-                self.owner[node] = self.owner[operands[0]]
+                self.owner[node] = self.owner[graph.operands(node)[0]]
             else:
                 self.owner[node] = node
                 if not _is_fresh(op):
                     seen.update(self.owner[operand] for operand in operands)
-            if _is_orderly(graph, node, operands, orderly):
+            if _is_orderly(graph, node, op, operands, orderly):
                 orderly.add(node)
         self.kept = {self.owner[node] for node in graph.outputs_by_name.values()}
         self.own = {
@@ -123,10 +123,6 @@ class Memory:
             for node, value in program.values.items()
             if value.quick and value.spec.ndim and node in orderly and node not in seen
         }
-
-    def alike(self, a: Value, b: Value) -> bool:
-        """Whether one's memory is just right for the other."""
-        return a.spec == b.spec
 
     def last_reads(self, steps: Sequence[Step]) -> dict[str, int]:
         """The last step that sees the memory of each value; those handed out are left out."""
@@ -144,27 +140,29 @@ def _is_fresh(op: Op) -> bool:
     return OPS.get(op.name) is op and (op.quick is not None or op.elementwise or op.name in _FRESH)
 
 
-def _is_orderly(graph: Graph, node: str, operands: Sequence[str], orderly: set[str]) -> bool:
+def _is_orderly(
+    graph: Graph, node: str, op: Op, operands: Iterable[str], orderly: set[str]
+) -> bool:
     """Whether a value's axes are in memory in their order, as far as that makes a difference."""
-    if sum(part != 1 for part in graph.spec(node).shape) <= 1:
+    shape = graph.dag._node[node]["spec"].shape
+    if len(shape) < 2 or sum(part != 1 for part in shape) < 2:
         return True
-    op = graph.op(node)
     if op.name in SOURCES or op.name in _FROM_ZEROS:
         return True
-    if op.name in ("matmul", "outer") and graph.spec(node).ndim == 2:
+    if op.name in ("matmul", "outer") and len(shape) == 2:
         return True  # of two axes, one is of the left operand and one of the right
     if op.name == "broadcast_to":  # of an array: its copy begins with the axes that it repeats
-        return graph.spec(operands[0]).ndim == 0
+        return all(graph.spec(operand).ndim == 0 for operand in operands)
     known = OPS.get(op.name) is op and (op.elementwise or op.name in _ORDERLY)
     return known and orderly.issuperset(operands)
 
 
 class _Assignment:
     def __init__(
-        self, program: Program, steps: Sequence[Step], outs: Mapping[str, str], workspace: bool
+        self, memory: Memory, steps: Sequence[Step], outs: Mapping[str, str], workspace: bool
     ) -> None:
-        self.program, self.steps, self.outs = program, steps, outs
-        self.memory = Memory(program)
+        self.program, self.steps, self.outs = memory.program, steps, outs
+        self.memory = memory
         self.large = workspace
         self.place: dict[str, str] = {}  # the variable of each value's array
         self.free: dict[Any, list[str]] = {}  # arrays that nothing is in, by what fits in
@@ -207,7 +205,7 @@ class _Assignment:
     def _operand(self, value: Value, dead: list[str]) -> str | None:
         """An operand that an element-wise call may write over."""
         graph, kept = self.program.graph, value.node in self.memory.kept
-        if not graph.op(value.node).elementwise:
+        if not dead or not graph.op(value.node).elementwise:
             return None
         operands = graph.operands(value.node)
         behind = [self.memory.owner[operand] for operand in operands]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.graph.dag import Graph
-from graphdiff.lower.buffers import SMALL, Buffers, assigned, is_small, planned
+from graphdiff.lower.buffers import SMALL, Buffers, Memory, assigned, is_small, planned
 from graphdiff.lower.layout import WIDTH, quoted, wrap
 from graphdiff.lower.program import Program, Step
 from graphdiff.lower.quick import REDUCTIONS, called, quick_program
@@ -73,6 +73,7 @@ class Fast(Source):
     ) -> None:
         super().__init__(program, original, version, bare=bare)
         self.scheduled = scheduled
+        self.memory = Memory(program)
         self.outs = {} if scheduled else self._large_outputs()
         steps = program.steps
         if not self.gradients:
@@ -107,8 +108,8 @@ class Fast(Source):
         self, steps: Sequence[Step], outs: Mapping[str, str], *, workspace: bool
     ) -> Buffers:
         if self.scheduled:
-            return planned(self.program, steps)
-        return assigned(self.program, steps, outs, workspace=workspace)
+            return planned(self.memory, steps)
+        return assigned(self.memory, steps, outs, workspace=workspace)
 
     # -- what stands before the functions ------------------------------------------------------
 
