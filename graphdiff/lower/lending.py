@@ -36,7 +36,8 @@ def lending(
         idle = kept.get(lengths)
         if idle is None:
             if len(kept) >= _MOST:
-                kept.pop(next(iter(kept)), None)
+                oldest, *_ = list(kept)  # copied at once: others may add to it meanwhile
+                kept.pop(oldest, None)
             idle = kept.setdefault(lengths, [])
         try:
             work = idle.pop()

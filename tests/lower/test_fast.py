@@ -155,9 +155,10 @@ def test_sizes_may_change_from_call_to_call() -> None:
             np.testing.assert_array_equal(found[name], wanted, err_msg=f"{t}: {name}")
 
 
-def test_threads_do_not_work_in_each_others_arrays() -> None:
+@pytest.mark.parametrize("sizes", [[50] * 4, [20, 30, 40, 50, 60, 70]])
+def test_threads_do_not_work_in_each_others_arrays(sizes: list[int]) -> None:
     f = gd.compile(large(), style="fast")
-    cases = [arguments(50, seed) for seed in range(4)]
+    cases = [arguments(t, seed) for seed, t in enumerate(sizes)]
     wanted = [gd.compile(large(), style="readable")(**values) for values in cases]
     wrong: list[str] = []
 
