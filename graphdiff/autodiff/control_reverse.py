@@ -55,7 +55,8 @@ def pull_back_through(
     Raises
     ------
     GradientError
-        For a loop of an unknown number of steps.
+        For a loop of an unknown number of steps, and for a value to be kept in one with
+        checkpoints.
     """
     op = graph.op(node).name
     if op == "while_loop":
@@ -174,6 +175,13 @@ def _from_checkpoints(
     """The loop back, which runs the steps again from a few states that are kept."""
     graph, params = loop.graph, loop.graph.dag.nodes[loop.node]["params"]
     carries = loop.carries
+    for name, attributes in loop.forward.dag.nodes(data=True):
+        if attributes.get("policy") == "keep":
+            raise GradientError(
+                "keep() marks a value in a loop whose steps are run again from checkpoints",
+                node=name, op=loop.forward.op(name).name, origin=attributes["origin"],
+                hint="leave keep() away, or checkpoints, with which nothing of a step is kept",
+            )  # fmt: skip
     stored, _ = _needed(loop, back)
     given = [*back.rows, *loop.inputs[carries:]]
     ends = [*loop.outputs[:carries], *stored]

@@ -15,6 +15,7 @@ import pytest
 import graphdiff as gd
 from graphdiff.ops.kernels import snapshots
 from graphdiff.planning.chain import forward_steps, revolve
+from tests.planning.test_executed import measured_peak
 
 SIZES = {"t": 40, "n": 1024}  # a state takes 128 KiB
 
@@ -56,17 +57,6 @@ def arguments(G: gd.Graph) -> dict[str, Any]:
         name: 0.3 * rng.normal(size=[SIZES.get(part, part) for part in tensor.shape])
         for name, tensor in {**G.inputs, **G.parameters}.items()
     }
-
-
-def measured_peak(f: gd.Compiled, values: dict[str, Any]) -> int:
-    f(**values)
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    tracemalloc.reset_peak()
-    f(**values)
-    peak = tracemalloc.get_traced_memory()[1] - before
-    tracemalloc.stop()
-    return peak
 
 
 @pytest.mark.parametrize("net", [recurrent, gated])

@@ -232,3 +232,51 @@ def test_keep_that_leaves_no_schedule_is_refused() -> None:
     for strategy in STRATEGIES:
         with pytest.raises(gd.PlanError):
             plan(dag, strategy, limit, ["b1"])
+
+
+# Inside loops -------------------------------------------------------------------------------------
+
+
+def looped(kind: str, checkpoints: int | None = None) -> gd.Graph:
+    """40 steps of three values each, one of which is marked."""
+    g = gd.Graph(kind)
+    x, w, h = g.input("x", (40,)), g.parameter("w"), g.input("h", (2**14,))
+
+    def inner(h: Any, x: Any) -> Any:
+        a = np.sin(h * w)
+        b = np.exp(-a * a)
+        c = np.cos(b * x)
+        if kind == "recompute":
+            b.recompute(), c.recompute()
+        if kind == "keep":
+            b.keep()
+        return a * b * c
+
+    run = gd.checkpoint(inner) if kind == "checkpoint" else inner
+    h, _ = gd.scan(lambda h, x: (run(h, x), None), h, x, checkpoints=checkpoints)
+    g.output("J", np.sum(h * h))
+    return gd.gradient(g, of="J")
+
+
+def test_marks_inside_a_loop_change_what_its_steps_store() -> None:
+    rng = np.random.default_rng(0)
+    values = {"x": rng.normal(size=40), "h": rng.normal(size=2**14), "w": 0.7}
+    peaks = {}
+    wanted = gd.compile(looped("plain"))(**values)
+    for kind in ("plain", "keep", "recompute", "checkpoint"):
+        plan = gd.plan(looped(kind), "store")
+        f = gd.compile(looped(kind), style="readable", plan=plan)
+        for name, found in f(**values).items():
+            np.testing.assert_array_equal(found, wanted[name])
+        peaks[kind] = measured_peak(f, values)
+        assert peaks[kind] == pytest.approx(plan.peak_bytes, rel=0.05)
+    each_step = 40 * 8 * 2**14
+    assert peaks["keep"] == pytest.approx(peaks["plain"], rel=0.01)
+    assert peaks["recompute"] < peaks["plain"] - 0.9 * each_step
+    assert peaks["checkpoint"] < 1.5 * each_step  # the states, and little else
+
+
+def test_nothing_is_kept_in_a_loop_whose_steps_are_run_again() -> None:
+    with pytest.raises(gd.GradientError, match=r"(?s)keep\(\).*test_marks\.py.*checkpoints"):
+        looped("keep", checkpoints=3)
+    looped("recompute", checkpoints=3)

@@ -12,7 +12,7 @@ from graphdiff.planning.cost import weigh
 from graphdiff.planning.demand import on_demand
 from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import measure
-from tests.planning.test_checkpoints import measured_peak
+from tests.planning.test_executed import measured_peak
 
 ROWS = 4096
 PARTS = {
