@@ -34,6 +34,7 @@ LIMIT = 66  # columns of an expression, beyond which a part of it becomes a valu
 _UNWRITTEN = Written("")
 
 _BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
+_SCALARS = frozenset({"squeeze", "reshape"})  # a view without axes is made a number
 _FRESH = ("np.array(", "np.full(", "np.ones(", "np.zeros(")  # what these make is nobody else's
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
 _WHOLE = frozenset({"add", "subtract", "multiply", "negative"})
@@ -436,6 +437,8 @@ class Writer:
             shared = owner.node in handed or owner.op.name in SOURCES or owner.borrowed
             if shared and piece.spec.ndim and not text.text.startswith(_FRESH):
                 text = Written(f"np.array({text.text})")
+            elif piece.op.name in _SCALARS and not piece.spec.ndim:
+                text = Written(f"{text.text}[()]")
             handed.add(owner.node)
             results[name] = text
         return results

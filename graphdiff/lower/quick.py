@@ -115,12 +115,15 @@ class InnerWriter(Writer):
         return op.quick(site)
 
 
+_SECOND = frozenset({"mean"})  # ops whose quick code has a second array, of the result's size
+
+
 class QuickWriter(Writer):
     """Writes single calls, one a line."""
 
     def __init__(self, graph: Graph, names: Names, steps: Sequence[Step], *, planned: bool) -> None:
         super().__init__(graph, names, steps)
-        self.own_kernels = not planned  # plans know the memory that the usual ones take
+        self.own_kernels = not planned  # plans know the memory that the usual code takes
         self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
 
     def within(self, body: Graph) -> Writer:
@@ -131,7 +134,7 @@ class QuickWriter(Writer):
         site, op = self._site(piece), piece.op
         if op.view:
             return op.numpy(site) if op.quick is None else op.quick(site)
-        usual = op.quick_kernel is not None and not self.own_kernels
+        usual = (op.quick_kernel or op.name in _SECOND) and not self.own_kernels
         if op.quick is None or usual or piece.number or not _fits(site, op.name):
             return op.numpy(site)
         written = op.quick(site)

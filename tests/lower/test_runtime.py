@@ -132,3 +132,16 @@ def test_it_says_what_it_is(f: gd.Compiled) -> None:
     report = f.report()
     assert report.nodes == len(line())
     assert report.lines == f.source.count("\n")
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_a_result_without_axes_shares_no_memory_with_an_argument(style: Any) -> None:
+    g = gd.Graph()
+    x = g.input("x", (1,))
+    g.output("squeezed", np.squeeze(x))
+    g.output("reshaped", x.reshape(()))
+    g.output("taken", x[0])
+    argument = np.ones(1)
+    for value in gd.compile(g, style=style)(x=argument).values():
+        assert isinstance(value, np.float64)
+        assert not np.shares_memory(value, argument)

@@ -256,3 +256,13 @@ def test_a_loop_over_a_part_of_an_array(strategy: str) -> None:
     found = gd.compile(G, plan=gd.plan(G, strategy=strategy))(**values)
     for name, wanted in gd.compile(G)(**values).items():
         assert found[name] == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_the_mean_of_pairs_takes_no_second_result(style: Any) -> None:
+    g = gd.Graph()
+    x = g.input("x", (1000, 2, 64))
+    g.output("y", np.mean(x * 2.0, axis=1))
+    p = gd.plan(g)
+    peak = measured_peak(gd.compile(g, plan=p, style=style), {"x": np.ones((1000, 2, 64))})
+    assert abs(peak - p.peak_bytes) <= 0.05 * p.peak_bytes
