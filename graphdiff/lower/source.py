@@ -259,7 +259,10 @@ class Source:
         returned = self._returned()
         last = ("compute", outputs[0])
         if len(outputs) == 1 and steps and steps[-1] == last and self._folds(outputs[0]):
-            returned = values[steps.pop()[1]].code.text
+            name, code = values[last[1]].name, values[last[1]].code.text
+            if returned in (name, f"{name}[()]"):
+                steps.pop()
+                returned = code + returned.removeprefix(name)
         specs = ", ".join(
             f"{plain(name)}, {self.graph.spec(node)!r}"
             for name, node in zip(self.values, outputs, strict=True)
