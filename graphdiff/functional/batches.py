@@ -124,7 +124,7 @@ def jacobian(
     array([[3., 0., 1.],
            [0., 3., 2.]])
     >>> gd.jacobian(lambda z: z**3, holomorphic=True)(2.0j)
-    array(-12.+0.j)
+    np.complex128(-12+0j)
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ArgumentError(

@@ -260,9 +260,11 @@ class Source:
         last = ("compute", outputs[0])
         if len(outputs) == 1 and steps and steps[-1] == last and self._folds(outputs[0]):
             name, code = values[last[1]].name, values[last[1]].code.text
-            if returned in (name, f"{name}[()]"):
+            forms = ("{}", "{}[()]", "np.array({})")
+            folded = [form.format(code) for form in forms if returned == form.format(name)]
+            if folded:
                 steps.pop()
-                returned = code + returned.removeprefix(name)
+                (returned,) = folded
         specs = ", ".join(
             f"{plain(name)}, {self.graph.spec(node)!r}"
             for name, node in zip(self.values, outputs, strict=True)
