@@ -200,7 +200,8 @@ def _direct(entry: Entry) -> Callable[[tuple[Any, ...]], Any] | None:
     for i, (_, shape, dtype) in enumerate(forms):
         scope |= {f"s{i}": shape, f"d{i}": dtype}
     exec(text, scope)
-    return scope["direct"]  # type: ignore[no-any-return]
+    direct: Callable[[tuple[Any, ...]], Any] = scope["direct"]
+    return direct
 
 
 def form_of(leaf: Any) -> Form:
@@ -307,7 +308,8 @@ def _fetch(trace: Trace, compiled: Compiled) -> Callable[[Any], Any]:
         text = written(unflatten(structure, leaves))
     else:
         text = f"unflatten(structure, [{', '.join(leaf.text for leaf in leaves)}])"
-    return eval(f"lambda r: {text}", scope)  # type: ignore[no-any-return]
+    fetch: Callable[[Any], Any] = eval(f"lambda r: {text}", scope)
+    return fetch
 
 
 def _is_plain(spec: Any) -> bool:

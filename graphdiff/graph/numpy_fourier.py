@@ -50,7 +50,7 @@ def _own_lengths(op: str, a: Any, s: Any, axes: Sequence[int]) -> tuple[Any, ...
 
 def hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
     """np.fft.hfft: of values whose other half is conjugate, so that the result is real."""
-    return np.fft.irfft(np.conj(a), n, axis, opposite(norm))  # type: ignore[arg-type]
+    return np.fft.irfft(np.conj(a), n, axis, opposite(norm))  # type: ignore[arg-type]  # one of its norms
 
 
 def ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:

@@ -98,25 +98,16 @@ def _refuse_array(function: str, a: Any) -> None:
         )
 
 
-def diag_indices_from(arr: Any) -> tuple[Any, ...]:
-    """np.diag_indices_from."""
-    return np.diag_indices_from(np.empty(_known("np.diag_indices_from", arr), bool))
+def _indices_from(function: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    """A function of the shape of an array alone."""
+    name = f"np.{function.__name__}"
 
+    def indices(arr: Any, *offset: int, **named: int) -> tuple[Any, ...]:
+        if not all(isinstance(length, int) for length in arr.shape):
+            raise GraphError(f"{name} of named dimensions", got=shape_text(arr.shape))
+        return function(np.empty(arr.shape, bool), *offset, **named)
 
-def tril_indices_from(arr: Any, k: int = 0) -> tuple[Any, ...]:
-    """np.tril_indices_from."""
-    return np.tril_indices_from(np.empty(_known("np.tril_indices_from", arr), bool), k)
-
-
-def triu_indices_from(arr: Any, k: int = 0) -> tuple[Any, ...]:
-    """np.triu_indices_from."""
-    return np.triu_indices_from(np.empty(_known("np.triu_indices_from", arr), bool), k)
-
-
-def _known(function: str, arr: Any) -> tuple[int, ...]:
-    if not all(isinstance(length, int) for length in arr.shape):
-        raise GraphError(f"{function} of named dimensions", got=shape_text(arr.shape))
-    return tuple(arr.shape)
+    return indices
 
 
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
@@ -136,8 +127,8 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.place: place,
         np.fill_diagonal: fill_diagonal,
         np.bincount: bincount,
-        np.diag_indices_from: diag_indices_from,
-        np.tril_indices_from: tril_indices_from,
-        np.triu_indices_from: triu_indices_from,
+        np.diag_indices_from: _indices_from(np.diag_indices_from),
+        np.tril_indices_from: _indices_from(np.tril_indices_from),
+        np.triu_indices_from: _indices_from(np.triu_indices_from),
     }
 )

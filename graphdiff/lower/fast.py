@@ -85,12 +85,14 @@ class Fast(Source):
         """The text, and how to call it."""
         module = super().module()
         places = dimension_places(self.program)
-        sizes = tuple(places[name] for name in self._sizes()) if self.buffers.workspace else None
-        return replace(module, sizes=sizes, outs=tuple(self._placed()))
+        sizes = tuple(places[name] for name in self._sizes) if self.buffers.workspace else None
+        return replace(module, sizes=sizes, outs=tuple(self._placed))
 
+    @cached_property
     def _placed(self) -> list[str]:
         """The outputs that are put into arrays that the caller gave."""
-        used = {node for node, text in self.outs.items() if text in self.buffers.stores}
+        stores = set(self.buffers.stores)
+        used = {node for node, text in self.outs.items() if text in stores}
         first = {node: name for name, node in reversed(self.graph.outputs_by_name.items())}
         return [name for node, name in first.items() if node in used][::-1]
 
@@ -121,7 +123,7 @@ class Fast(Source):
         else:
             lines = [whole] if names else []
         first, *others = super()._imports()
-        math = ["import math", ""] if self.buffers.workspace or self._results() else []
+        math = ["import math", ""] if self.buffers.workspace or self._results else []
         return [*math, first, *lines, *others]
 
     @cached_property
@@ -140,16 +142,17 @@ class Fast(Source):
 
     def _kernels(self) -> list[list[str]]:
         kernels = super()._kernels()
-        results = self._results()
+        results = self._results
         if self.buffers.workspace or results:
             kernels.append(_BUFFER.strip("\n").split("\n"))
         if self.buffers.workspace:
             kernels.append(self._workspace())
         return [*kernels, results] if results else kernels
 
+    @cached_property
     def _results(self) -> list[str]:
         """The function that makes arrays for results, if there are large ones of known sizes."""
-        specs = {name: self.graph.spec(self.graph.outputs_by_name[name]) for name in self._placed()}
+        specs = {name: self.graph.spec(self.graph.outputs_by_name[name]) for name in self._placed}
         fixed = {name: spec for name, spec in specs.items() if isinstance(spec.nbytes, int)}
         if not fixed:
             return []
@@ -163,6 +166,7 @@ class Fast(Source):
         dtype = "" if spec.dtype == np.float64 else f", {dtype_code(spec)}"
         return f"buffer({self._shape(spec)}{dtype})"
 
+    @cached_property
     def _sizes(self) -> list[str]:
         """The variables of the named dimensions that the workspace depends on."""
         shapes = " ".join(map(self._shape, self.buffers.workspace.values()))
@@ -173,7 +177,7 @@ class Fast(Source):
 
     def _workspace(self) -> list[str]:
         lines = [
-            f"def workspace({', '.join(self._sizes())}):",
+            f"def workspace({', '.join(self._sizes)}):",
             '    """Return the arrays that a call works in; hand them in again as ``work``."""',
         ]
         for name, spec in self.buffers.workspace.items():
@@ -205,13 +209,13 @@ class Fast(Source):
         body = self._body(steps, only, stores, sections=sections)
         arguments = [self.program.names.variable(node) for node in self.program.arguments]
         ready: list[str] = []
-        if main and self._placed():
+        if main and self._placed:
             arguments.append("out=None")
-            made = "results()" if self._results() else "{}"
+            made = "results()" if self._results else "{}"
             ready.append(f"    out = {made} if out is None else out")
         if buffers.workspace:
             arguments.append("work=None")
-            made = f"workspace({', '.join(self._sizes())}) if work is None else work"
+            made = f"workspace({', '.join(self._sizes)}) if work is None else work"
             ready += _unpacked(list(buffers.workspace), made)
         code = [line.partition("  # ")[0] for line in (*ready, *body, returned)]
         dimensions = dimension_lines(self.program, "\n".join(code))

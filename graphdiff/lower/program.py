@@ -21,7 +21,7 @@ from graphdiff.graph.origin import ends_a_line
 from graphdiff.lower.control import block
 from graphdiff.lower.names import Names
 from graphdiff.lower.statements import Line
-from graphdiff.lower.steps import Block, typed
+from graphdiff.lower.steps import FRESH, Block, typed
 from graphdiff.ops.dimension import Dim, Shape, dimension_names
 from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
@@ -35,7 +35,7 @@ _UNWRITTEN = Written("")
 
 _BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
 _SCALARS = frozenset({"squeeze", "reshape"})  # a view without axes is made a number
-_FRESH = ("np.array(", "np.full(", "np.ones(", "np.zeros(")  # what these make is nobody else's
+_OWN = ("np.array(", *FRESH)
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
 _WHOLE = frozenset({"add", "subtract", "multiply", "negative"})
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negative"})
@@ -435,7 +435,7 @@ class Writer:
             piece = self.pieces[node]
             text, owner = _result(piece), self._owner(piece)
             shared = owner.node in handed or owner.op.name in SOURCES or owner.borrowed
-            if shared and piece.spec.ndim and not text.text.startswith(_FRESH):
+            if shared and piece.spec.ndim and not text.text.startswith(_OWN):
                 text = Written(f"np.array({text.text})")
             elif piece.op.name in _SCALARS and not piece.spec.ndim:
                 text = Written(f"{text.text}[()]")
@@ -489,7 +489,7 @@ def _result(piece: Piece) -> Written:
     """What is handed out for an output: never a bare number, or a view that is read-only."""
     if piece.number:
         return Written(f"np.{piece.spec.dtype}({piece.text.text})")
-    borrowed = piece.op.name in _BORROWED and not piece.text.text.startswith(_FRESH)
+    borrowed = piece.op.name in _BORROWED and not piece.text.text.startswith(_OWN)
     if piece.code is None and borrowed:
         return Written(f"np.array({piece.text.text})")
     return piece.text

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 MOST_READS = 2  # of a slice, beyond which it becomes a variable
-_FRESH = ("np.zeros(", "np.full(", "np.ones(")  # arrays that nobody else has
+FRESH = ("np.zeros(", "np.full(", "np.ones(")  # arrays that nobody else has
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def carry_all(
         else:
             variable = inner.names.variable(before)
         first = writer.pieces[operand]
-        fresh = first.code is None and first.text.text.startswith(_FRESH)
+        fresh = first.code is None and first.text.text.startswith(FRESH)
         inner.give(before, variable)
         text = typed(first).text
         found.append(Carry(variable, text, fresh or not first.spec.ndim, before, outputs[i]))

@@ -12,17 +12,15 @@ import numpy as np
 
 from graphdiff.ops.factorisation import declared, matrix, solve
 from graphdiff.ops.notation import Form, Written
-from graphdiff.ops.spec import Spec, promote
-
-_COMPLEX = np.dtype("complex64")  # the least complex dtype, to be promoted with
+from graphdiff.ops.spec import Spec, complex_dtype
 
 
 def _vector(x: Spec) -> Spec:
-    return Spec(matrix(x).shape[:-1], promote(x.dtype, _COMPLEX))
+    return Spec(matrix(x).shape[:-1], complex_dtype(x.dtype))
 
 
 def _matrix(x: Spec) -> Spec:
-    return Spec(matrix(x).shape, promote(x.dtype, _COMPLEX))
+    return Spec(matrix(x).shape, complex_dtype(x.dtype))
 
 
 def _part(part: str) -> Form:

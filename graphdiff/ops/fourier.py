@@ -18,11 +18,10 @@ from graphdiff.ops.dimension import Dimension, Shape, combine, shape_of
 from graphdiff.ops.indexing import place, put, slice_
 from graphdiff.ops.notation import Form, Site, Written, call, dimension_code, shape_code
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Spec, normal_axis, promote, real_dtype
+from graphdiff.ops.spec import Spec, complex_dtype, normal_axis, real_dtype
 
 Axes = tuple[int, ...]
 
-_COMPLEX = np.dtype("complex64")  # the least complex dtype, to be promoted with
 _NORMS = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
@@ -85,16 +84,16 @@ def _with(shape: Shape, axes: Axes, lengths: Sequence[Dimension]) -> Shape:
 
 
 def _infer_fft(x: Spec, s: Shape, axes: Axes, norm: str) -> Spec:
-    return Spec(_with(x.shape, axes, s), promote(x.dtype, _COMPLEX))
+    return Spec(_with(x.shape, axes, s), complex_dtype(x.dtype))
 
 
 def _infer_rfft(x: Spec, s: Shape, axes: Axes, norm: str) -> Spec:
     shape = _with(x.shape, axes, s)
-    return Spec(_with(shape, axes[-1:], [s[-1] // 2 + 1]), promote(x.dtype, _COMPLEX))
+    return Spec(_with(shape, axes[-1:], [s[-1] // 2 + 1]), complex_dtype(x.dtype))
 
 
 def _infer_irfft(x: Spec, s: Shape, axes: Axes, norm: str) -> Spec:
-    dtype = real_dtype(promote(x.dtype, _COMPLEX))
+    dtype = real_dtype(complex_dtype(x.dtype))
     return Spec(_with(x.shape, axes, s), dtype)
 
 
@@ -189,7 +188,7 @@ def _workspace(name: str) -> Callable[..., Any]:
     """
 
     def workspace(out: Spec, x: Spec, s: Shape, axes: Axes, norm: str) -> Any:
-        dtype = promote(x.dtype, _COMPLEX)
+        dtype = complex_dtype(x.dtype)
         order = range(len(axes)) if name == "irfft" else reversed(range(len(axes)))
         converted = Spec(x.shape, dtype).nbytes if name != "rfft" and dtype != x.dtype else 0
         peak: Any

@@ -192,6 +192,11 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return _PARTS.get(dtype, dtype)
 
 
+def complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What values of a dtype become when they are made complex."""
+    return promote(dtype, np.dtype("complex64"))
+
+
 _PARTS: dict[np.dtype[Any], np.dtype[Any]] = {
     np.dtype("complex128"): np.dtype("float64"),
     np.dtype("complex64"): np.dtype("float32"),

@@ -128,9 +128,9 @@ class Run:
         if self.transform is None and count in self.checked:
             names = self.function.generated.arguments
             arrays = map(arguments.__getitem__, names)
-            if self.spare:
-                return self.function.function(*arrays, out=self.spare)  # type: ignore[no-any-return]
-            return self.function.function(*arrays)  # type: ignore[no-any-return]
+            room = {"out": self.spare} if self.spare else {}
+            found: dict[str, Any] = self.function.function(*arrays, **room)
+            return found
         found = self.function(**arguments)
         self.checked.add(count)
         return found

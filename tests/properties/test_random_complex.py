@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphdiff as gd
+from tests.properties.test_random_graphs import Step, computed, programs
 
 jax.config.update("jax_enable_x64", True)
 
@@ -62,19 +63,11 @@ BINARY: dict[str, Callable[[Any, Any, Any], Any]] = {
     "power": lambda m, a, b: (3.0 + m.abs(a)) ** (0.3 * m.sin(0.3 * b)),
 }
 
-Step = tuple[str, int, int]
-steps = st.lists(
-    st.tuples(st.sampled_from([*UNARY, *BINARY]), st.integers(0, 20), st.integers(0, 20)),
-    min_size=1,
-    max_size=9,
-)
+steps = programs([*UNARY, *BINARY], 9)
 
 
 def network(m: Any, program: list[Step], z: Any, x: Any) -> Any:
-    values = [z, x]
-    for word, i, j in program:
-        a, b = values[-1 - i % len(values)], values[-1 - j % len(values)]
-        values.append(UNARY[word](m, a) if word in UNARY else BINARY[word](m, a, b))
+    values = computed(m, program, [z, x], UNARY, BINARY)
     total = m.mean(values[-1] * values[-2])
     return m.abs(total + 0.2) + m.real(m.sum(values[-1] * (0.1 + 0.05j)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -87,18 +87,33 @@ BINARY: dict[str, Callable[[Any, Any, Any], Any]] = {
 }
 
 Step = tuple[str, int, int]
-steps = st.lists(
-    st.tuples(st.sampled_from([*UNARY, *BINARY]), st.integers(0, 20), st.integers(0, 20)),
-    min_size=1,
-    max_size=12,
-)
+Words = Mapping[str, Callable[..., Any]]
+
+
+def programs(words: Iterable[str], longest: int) -> st.SearchStrategy[list[Step]]:
+    """Steps that apply a word to values before, counted from the last."""
+    place = st.integers(0, 20)
+    return st.lists(
+        st.tuples(st.sampled_from([*words]), place, place), min_size=1, max_size=longest
+    )
+
+
+steps = programs([*UNARY, *BINARY], 12)
+
+
+def computed(
+    m: Any, program: list[Step], start: list[Any], unary: Words, binary: Words
+) -> list[Any]:
+    """The values at the start, and those of the steps."""
+    values = list(start)
+    for word, i, j in program:
+        a, b = values[-1 - i % len(values)], values[-1 - j % len(values)]
+        values.append(unary[word](m, a) if word in unary else binary[word](m, a, b))
+    return values
 
 
 def network(m: Any, program: list[Step], x: Any, w: Any) -> Any:
-    values = [x, w]
-    for word, i, j in program:
-        a, b = values[-1 - i % len(values)], values[-1 - j % len(values)]
-        values.append(UNARY[word](m, a) if word in UNARY else BINARY[word](m, a, b))
+    values = computed(m, program, [x, w], UNARY, BINARY)
     return m.np.mean(values[-1] * values[-2]) + m.np.sum(values[-1]) * 0.1
 
 
