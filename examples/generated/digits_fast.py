@@ -104,26 +104,7 @@ def workspace(t, H):
     buf10 = buffer((t, 1))
     buf11 = buffer((t, H))
     buf12 = buffer((t, H), bool)
-    buf13 = buffer((H, 10))
-    buf14 = buffer((H, H))
-    buf15 = buffer((64, H))
-    return (
-        buf1,
-        buf2,
-        buf3,
-        buf4,
-        buf5,
-        buf6,
-        buf7,
-        buf8,
-        buf9,
-        buf10,
-        buf11,
-        buf12,
-        buf13,
-        buf14,
-        buf15,
-    )
+    return (buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11, buf12)
 
 
 def forward(x, y, W1, b1, W2, b2, W3, b3):
@@ -160,21 +141,7 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
     out = {} if out is None else out
     work = workspace(t, H) if work is None else work
     (
-        buf1,
-        buf2,
-        buf3,
-        buf4,
-        buf5,
-        buf6,
-        buf7,
-        buf8,
-        buf9,
-        buf10,
-        buf11,
-        buf12,
-        buf13,
-        buf14,
-        buf15,
+        buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11, buf12
     ) = work
 
     # forward
@@ -217,14 +184,14 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
     dJ_da = multiply(dJ_dh1, mask2, out=buf3)  # (t, H)
     dJ_db1 = add_reduce(dJ_da, axis=0, out=out.get("dJ/db1"))  # (H,)  of a = z + b1
     z6 = matmul(h2.T, dJ_dscores, out=buf9)  # (H, 10)
-    v6 = multiply(k0_003, W3, out=buf13)  # (H, 10)  of v3 = W3²
-    dJ_dW3 = add(v6, z6, out=out.get("dJ/dW3"))  # (H, 10)
+    v6 = multiply(k0_003, W3, out=out.get("dJ/dW3"))  # (H, 10)  of v3 = W3²
+    dJ_dW3 = add(v6, z6, v6)  # (H, 10)
     z7 = matmul(h1.T, dJ_da2, out=buf8)  # (H, H)
-    v7 = multiply(k0_003, W2, out=buf14)  # (H, H)  of v2 = W2²
-    dJ_dW2 = add(v7, z7, out=out.get("dJ/dW2"))  # (H, H)
+    v7 = multiply(k0_003, W2, out=out.get("dJ/dW2"))  # (H, H)  of v2 = W2²
+    dJ_dW2 = add(v7, z7, v7)  # (H, H)
     z8 = matmul(x.T, dJ_da, out=buf7)  # (64, H)  of z = x W1
-    v8 = multiply(k0_003, W1, out=buf15)  # (64, H)  of v = W1²
-    dJ_dW1 = add(v8, z8, out=out.get("dJ/dW1"))  # (64, H)
+    v8 = multiply(k0_003, W1, out=out.get("dJ/dW1"))  # (64, H)  of v = W1²
+    dJ_dW1 = add(v8, z8, v8)  # (64, H)
     return J, {"W1": dJ_dW1, "b1": dJ_db1, "W2": dJ_dW2, "b2": dJ_db2, "W3": dJ_dW3, "b3": dJ_db3}
 
 

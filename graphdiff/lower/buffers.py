@@ -3,7 +3,8 @@
 An element-wise call may write over an operand that it is the last to read. Any other result goes
 into the memory of a value of its shape that is dead, if there is one. Small arrays live from call
 to call no longer than a call lasts; large ones, and those whose size is not known, are taken from a
-workspace, which can be handed in again.
+workspace, which can be handed in again. What leads to an output by such calls is computed in the
+array that the caller gave for the output, from the first of them on.
 
 An array is written over only if nothing can still see it: not if it is handed out, nor if an op
 used it that could give a view of it. And only arrays whose axes are in memory in the order in which
@@ -13,7 +14,8 @@ goes through memory in the same order and gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +50,7 @@ class Buffers:
     workspace
         The arrays of the workspace by their variables.
     views
-        For variables that show the same memory as another one in another shape, that other one.
+        For variables that show memory of another one in another shape, that other one.
     """
 
     stores: tuple[str, ...]
@@ -166,31 +168,52 @@ class _Assignment:
         self.large = workspace
         self.place: dict[str, str] = {}  # the variable of each value's array
         self.free: dict[Any, list[str]] = {}  # arrays that nothing is in, by what fits in
+        self.idle: dict[Any, list[tuple[int, str]]] = {}  # those of the workspace of known sizes
         self.workspace: dict[str, Spec] = {}
         self.views: dict[str, str] = {}
         self.shapes: dict[tuple[str, Spec], str] = {}
+        self.last = memory.last_reads(steps)
+        self.dying: dict[int, list[str]] = {}
+        for node, i in self.last.items():
+            self.dying.setdefault(i, []).append(node)
+        self.leads, self.first = self._ways()
 
     def buffers(self) -> Buffers:
-        last = self.memory.last_reads(self.steps)
-        dying: dict[int, list[str]] = {}
-        for node, i in last.items():
-            dying.setdefault(i, []).append(node)
         stores: list[str] = []
         for i, (_, node) in enumerate(self.steps):
-            dead = dying.get(i, [])
+            dead = self.dying.get(i, [])
             stores.append(self._store(node, dead))
             for other in dead:
                 if other in self.place:
                     self._release(other)
         return Buffers(tuple(stores), self.workspace, self.views)
 
+    def _ways(self) -> tuple[dict[str, str], dict[str, str]]:
+        """For values that lead to an output the next on the way; for the first ones, the output."""
+        leads: dict[str, str] = {}
+        first: dict[str, str] = {}
+        places = {node: i for i, (_, node) in enumerate(self.steps) if node in self.memory.own}
+        for output in self.outs:
+            node: str | None = output
+            while node in places:
+                value, last = self.program.values[node], node
+                node = self._operand(value, self.dying.get(places[node], []), places)
+                if node is not None:
+                    leads[node] = last
+                else:
+                    first[last] = output
+        return leads, first
+
     def _store(self, node: str, dead: list[str]) -> str:
         value = self.program.values[node]
         if node not in self.memory.own:
             return ""
-        if node in self.outs:
-            return self.outs[node]
-        over = self._operand(value, dead)
+        if node in self.first:
+            self.place[node] = value.name
+            return self.outs[self.first[node]]
+        over = next((o for o in dead if self.leads.get(o) == node), None)
+        if over is None:
+            over = self._operand(value, [o for o in dead if o not in self.leads], self.place)
         if over is not None:
             self.place[node] = self.place.pop(over)
         elif self.large and node not in self.memory.kept and not is_small(value.spec):
@@ -202,8 +225,8 @@ class _Assignment:
             return ""
         return self.place[node]
 
-    def _operand(self, value: Value, dead: list[str]) -> str | None:
-        """An operand that an element-wise call may write over."""
+    def _operand(self, value: Value, dead: list[str], places: Container[str]) -> str | None:
+        """An operand that an element-wise call may write over, of those that have a place."""
         graph, kept = self.program.graph, value.node in self.memory.kept
         if not dead or not graph.op(value.node).elementwise:
             return None
@@ -212,23 +235,22 @@ class _Assignment:
         for operand in operands:
             if (
                 operand in dead
-                and operand in self.place
+                and operand in places
                 and graph.spec(operand) == value.spec
                 and behind.count(operand) == operands.count(operand)
-                and not (kept and self.place[operand] in self.workspace)
+                and not (kept and self.place.get(operand) in self.workspace)
             ):
                 return operand
         return None
 
     def _slot(self, spec: Spec) -> str:
         """An array of the workspace that is free, or a new one, in the right shape."""
-        free = self.free.get((spec.nbytes, spec.dtype))
-        if not free:
+        first = self._free_slot(spec)
+        if first is None:
             name = self.program.names.helper(f"buf{len(self.workspace) + 1}")
             self.workspace[name] = spec
             self.shapes[name, spec] = name
             return name
-        first = free.pop()
         if (first, spec) not in self.shapes:
             name = self.program.names.helper(f"{first}_")
             self.views[name] = first
@@ -236,11 +258,27 @@ class _Assignment:
             self.shapes[first, spec] = name
         return self.shapes[first, spec]
 
+    def _free_slot(self, spec: Spec) -> str | None:
+        """The least free array of the workspace that is large enough, up to twice what is needed."""
+        if not isinstance(spec.nbytes, int):
+            free = self.free.get((spec.nbytes, spec.dtype))
+            return free.pop() if free else None
+        idle = self.idle.get(spec.dtype, [])
+        i = bisect_left(idle, (spec.nbytes, ""))
+        if i < len(idle) and idle[i][0] <= 2 * spec.nbytes:
+            return idle.pop(i)[1]
+        return None
+
     def _release(self, node: str) -> None:
         """Let others have a dead value's array."""
         name, spec = self.place.pop(node), self.program.values[node].spec
         if name in self.workspace:
-            self.free.setdefault((spec.nbytes, spec.dtype), []).append(self.views.get(name, name))
+            first = self.views.get(name, name)
+            nbytes = self.workspace[first].nbytes
+            if isinstance(nbytes, int):
+                insort(self.idle.setdefault(spec.dtype, []), (nbytes, first))
+            else:
+                self.free.setdefault((nbytes, spec.dtype), []).append(first)
         else:
             self.free.setdefault(spec, []).append(name)
 

@@ -162,6 +162,12 @@ class Fast(Source):
             lines += wrap(f"        {quoted(name)}: {self._made(spec)},")
         return [*lines, "    }"]
 
+    def _view(self, first: str, spec: Spec) -> str:
+        """The text of an array of the workspace, or of the begin of one, in another shape."""
+        size = self.buffers.workspace[first].size
+        flat = "" if size == spec.size else f".reshape(-1)[:{spec.size}]"
+        return f"{first}{flat}.reshape({self._shape(spec)})"
+
     def _made(self, spec: Spec) -> str:
         dtype = "" if spec.dtype == np.float64 else f", {dtype_code(spec)}"
         return f"buffer({self._shape(spec)}{dtype})"
@@ -182,7 +188,7 @@ class Fast(Source):
         ]
         for name, spec in self.buffers.workspace.items():
             first = self.buffers.views.get(name)
-            made = self._made(spec) if first is None else f"{first}.reshape({self._shape(spec)})"
+            made = self._made(spec) if first is None else self._view(first, spec)
             lines += wrap(f"    {name} = {made}")
         return [*lines, *wrap(f"    return {_tuple(self.buffers.workspace)}")]
 

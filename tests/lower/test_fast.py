@@ -201,6 +201,25 @@ def test_results_are_put_where_the_caller_says() -> None:
         np.testing.assert_array_equal(place, wanted[name])
 
 
+def test_what_leads_to_a_result_is_computed_in_its_array() -> None:
+    g = gd.Graph("adam")
+    W, m, v, G = (g.input(name, (64, 64)) for name in ("W", "m", "v", "G"))
+    m2, v2 = 0.9 * m + 0.1 * G, 0.999 * v + 0.001 * G * G
+    g.output("m'", m2)
+    g.output("v'", v2)
+    g.output("W'", W - 0.01 * m2 / (np.sqrt(v2) + 1e-8))
+    f = gd.compile(g, style="fast")
+    arrays = list(np.random.default_rng(0).uniform(size=(4, 64, 64)))
+    module = isolated(f.source)
+    assert len(module.workspace()) == 1  # for 0.1 G, 0.001 G² and the root, one after the other
+    wanted = gd.compile(g, style="readable").function(*arrays)
+    places = {name: np.full((64, 64), np.nan) for name in f.generated.outs}
+    assert places.keys() == wanted.keys()
+    for found in (module.forward(*arrays), module.forward(*arrays, out=places), places):
+        for name, value in wanted.items():
+            np.testing.assert_array_equal(found[name], value)
+
+
 def test_large_arrays_begin_where_cache_lines_do() -> None:
     module = isolated(gd.compile(large(), style="fast").source)
     work = module.workspace(33)
