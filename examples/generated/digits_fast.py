@@ -140,9 +140,7 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
     H = W1.shape[1]
     out = {} if out is None else out
     work = workspace(t, H) if work is None else work
-    (
-        buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11, buf12
-    ) = work
+    (buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11, buf12) = work
 
     # forward
     z = matmul(x, W1, out=buf1)  # (t, H)

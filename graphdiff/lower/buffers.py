@@ -259,7 +259,7 @@ class _Assignment:
         return self.shapes[first, spec]
 
     def _free_slot(self, spec: Spec) -> str | None:
-        """The least free array of the workspace that is large enough, up to twice what is needed."""
+        """The least free array of the workspace that is large enough, and not twice too large."""
         if not isinstance(spec.nbytes, int):
             free = self.free.get((spec.nbytes, spec.dtype))
             return free.pop() if free else None

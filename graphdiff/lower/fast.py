@@ -241,6 +241,9 @@ def _unpacked(names: Sequence[str], value: str) -> list[str]:
     line = f"    {_tuple(names)} = {value}"
     if len(line) <= WIDTH:
         return [line]
+    short = f"    {_tuple(names)} = work"
+    if len(short) <= WIDTH:
+        return [f"    work = {value}", short]
     inner = f"        {', '.join(names)}"
     parts = [inner] if len(inner) <= WIDTH else [f"        {name}," for name in names]
     return [f"    work = {value}", "    (", *parts, "    ) = work"]
