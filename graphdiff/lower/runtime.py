@@ -125,7 +125,8 @@ class Compiled:
         Raises
         ------
         ArgumentError
-            If a name is missing or unknown, or a shape or a dtype does not fit.
+            If a name is missing or unknown, a shape or a dtype does not fit, or an index, such as a
+            label, is out of range.
         """
         if args:
             raise ArgumentError(
@@ -138,7 +139,10 @@ class Compiled:
         if arrays is None:
             arrays = self._checked(values)
             self._known[0] = _signature(values, self._specs)
-        result = self._function(*arrays)
+        try:
+            result = self._function(*arrays)
+        except IndexError as error:
+            raise self._out_of_range(error, arrays) from error
         generated = self.generated
         if not generated.values:
             result, gradients = {}, result
@@ -151,6 +155,18 @@ class Compiled:
         for name, key in generated.gradients.items():
             result[name] = gradients[key]
         return result if self._order is None else {name: result[name] for name in self._order}
+
+    def _out_of_range(self, error: IndexError, arrays: list[Any]) -> ArgumentError:
+        """What is told of an index that is out of range: the arguments that may be one."""
+        given = [
+            f"{name} from {np.min(array)} to {np.max(array)}"
+            for name, array in zip(self._specs, arrays, strict=True)
+            if np.asarray(array).dtype.kind == "i"
+        ]
+        return ArgumentError(
+            f"an index is out of range in {self.graph.name!r}: {error}", origin=here(),
+            got=", ".join(given) or None, hint="labels of n classes are numbered from 0 to n - 1",
+        )  # fmt: skip
 
     def _checked(self, values: Mapping[str, Any]) -> list[Any]:
         """The arguments in order, each of its dtype, all shapes fitting."""

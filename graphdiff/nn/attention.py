@@ -103,8 +103,10 @@ def multi_head_attention(
     <Tensor 'attend/h': add, float64 (t, 10, 16)>
     """
     check_tensor(x, "multi_head_attention", 2)
+    if memory is not None:
+        check_tensor(memory, "multi_head_attention", 2)
     n = x.shape[-1]
-    if not isinstance(n, int) or heads < 1 or n % heads:
+    if not (isinstance(n, int) and isinstance(heads, int) and heads >= 1) or n % heads:
         raise gd.ShapeError(
             "the features cannot be divided among the heads", node=x.name,
             expected=f"a multiple of heads={heads}", got=repr(x.spec),

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.nn.declaring import check_activation, check_tensor, filled, usual, weight
+from graphdiff.nn.declaring import (
+    check_activation,
+    check_tensor,
+    check_width,
+    filled,
+    usual,
+    weight,
+)
 from graphdiff.nn.initial import Initialiser
 from graphdiff.nn.layers import Activation, activated
 from graphdiff.nn.units import linear
@@ -73,10 +80,11 @@ def conv2d(
     """
     check_tensor(x, "conv2d", 3)
     check_activation(activation, "conv2d")
+    check_width(filters, "conv2d", "filters")
     both = size if isinstance(size, tuple) else (size, size)
-    if len(both) != 2 or not all(isinstance(length, int) for length in both):
+    if len(both) != 2 or not all(isinstance(length, int) and length >= 1 for length in both):
         raise gd.ShapeError(
-            "not a size of kernels", expected="an int, or (rows, columns)", got=repr(size)
+            "not a size of kernels", expected="an int from 1 up, or (rows, columns)", got=repr(size)
         )
     (rows, columns), channels = both, x.shape[-1]
     window = rows * columns

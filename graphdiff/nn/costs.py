@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.nn.declaring import check_amount
 from graphdiff.special import log_softmax, softplus
 
 
@@ -74,6 +75,7 @@ def bernoulli_nll(z: Any, y: Any) -> Any:
     800.0
     """
     z, y = _alike(z, y)
+    _one_of(y, 0.0, 1.0)
     return _mean(softplus((1.0 - 2.0 * y) * z))
 
 
@@ -147,6 +149,7 @@ def hinge(z: Any, y: Any) -> Any:
     0.8333333333333334
     """
     z, y = _alike(z, y)
+    _one_of(y, -1.0, 1.0)
     return _mean(np.maximum(0.0, 1.0 - y * z))
 
 
@@ -161,6 +164,7 @@ def huber(y_hat: Any, y: Any, delta: float = 1.0) -> Any:
     >>> float(gd.nn.huber(np.array([1.0, 11.0]), np.array([0.0, 0.0])))
     5.5
     """
+    check_amount("delta", delta)
     y_hat, y = _alike(y_hat, y)
     size = np.abs(y_hat - y)
     return _mean(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
@@ -168,7 +172,18 @@ def huber(y_hat: Any, y: Any, delta: float = 1.0) -> Any:
 
 def _mean(costs: Any) -> Any:
     """The mean; of the cost of one scalar, itself."""
+    if 0 in np.shape(costs):
+        raise gd.ShapeError("the cost of no examples", expected="1 or more", got=str(costs.shape))
     return np.mean(costs) if np.ndim(costs) else costs
+
+
+def _one_of(y: Any, low: float, high: float) -> None:
+    """Raise for labels of the other convention; what a tensor will be is known at calls only."""
+    if isinstance(y, np.ndarray) and not np.isin(y, (low, high)).all():
+        wrong = y[~np.isin(y, (low, high))]
+        raise gd.ArgumentError(
+            "labels of two classes", expected=f"{low:g} or {high:g}", got=f"{wrong[0]:g}"
+        )
 
 
 def _alike(prediction: Any, y: Any) -> tuple[Any, Any]:
@@ -184,7 +199,15 @@ def _alike(prediction: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _array(value: Any) -> Any:
-    return value if isinstance(value, gd.Tensor) else np.asarray(value)
+    if isinstance(value, gd.Tensor):
+        return value
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise gd.ArgumentError("a cost takes arrays of numbers", got=str(error)) from None
+    if array.dtype.kind not in "fiub":
+        raise gd.DTypeError("a cost takes arrays of numbers", got=str(array.dtype))
+    return array
 
 
 def _as_float(prediction: Any, y: Any) -> Any:
@@ -205,4 +228,10 @@ def _expected(log_p: Any, y: Any) -> Any:
         )  # fmt: skip
     if y.dtype.kind not in "iu":
         raise gd.DTypeError("labels are integers", expected="int64", got=str(y.dtype))
+    n = log_p.shape[-1]
+    if isinstance(y, np.ndarray) and isinstance(n, int) and ((y < 0) | (y >= n)).any():
+        wrong = y[(y < 0) | (y >= n)]
+        raise gd.ArgumentError(
+            "a label is out of range", expected=f"0 to {n - 1}", got=str(wrong[0])
+        )
     return -_mean(np.take_along_axis(log_p, y[..., None], axis=-1))

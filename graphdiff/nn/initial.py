@@ -8,10 +8,13 @@ own will do as well. The generator is always an argument: nothing here is random
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+import graphdiff as gd
 
 Array = npt.NDArray[Any]
 Initialiser = Callable[[np.random.Generator, tuple[int, ...], int, int], Array]
@@ -26,6 +29,10 @@ def normal(std: float) -> Initialiser:
     >>> gd.nn.normal(0.01)(np.random.default_rng(0), (2,), 2, 1)
     array([ 0.0012573 , -0.00132105])
     """
+    if not (isinstance(std, Real) and 0 <= std < np.inf):
+        raise gd.ArgumentError(
+            "not a standard deviation", expected="0 or more, such as 0.01", got=repr(std)
+        )
 
     def init(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         return rng.normal(scale=std, size=shape)

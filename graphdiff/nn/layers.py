@@ -8,12 +8,22 @@ output ``h``. So the values of ``dense(x, 64, relu, scope="hidden1")`` are ``hid
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.nn.declaring import check_activation, check_tensor, filled, usual, weight
+from graphdiff.nn.declaring import (
+    check_activation,
+    check_amount,
+    check_generator,
+    check_tensor,
+    check_width,
+    filled,
+    usual,
+    weight,
+)
 from graphdiff.nn.initial import Array, Initialiser, normal
 from graphdiff.nn.units import linear
 
@@ -81,6 +91,7 @@ def dense(
     """
     check_tensor(x, "dense")
     check_activation(activation, "dense")
+    check_width(width, "dense")
     with x.graph.scope(scope):
         W = weight(x, "W", (x.shape[-1], width), init or usual(activation), rng)
         a = x @ W
@@ -116,6 +127,8 @@ def factored_dense(
     """
     check_tensor(x, "factored_dense")
     check_activation(activation, "factored_dense")
+    check_width(width, "factored_dense")
+    check_width(rank, "factored_dense", "units in the bottleneck")
     with x.graph.scope(scope):
         U = weight(x, "U", (x.shape[-1], rank), init or usual(linear), rng)
         V = weight(x, "V", (rank, width), init or usual(activation), rng)
@@ -125,7 +138,7 @@ def factored_dense(
 
 def rbf(
     x: gd.Tensor,
-    width: int,
+    width: int | str,
     *,
     scope: str,
     rng: np.random.Generator | None = None,
@@ -147,6 +160,8 @@ def rbf(
     ('t', 3)
     """
     check_tensor(x, "rbf")
+    check_width(width, "rbf")
+    check_amount("sigma", sigma)
     with x.graph.scope(scope):
         shape = (width, x.shape[-1])
         C = weight(x, "C", shape, normal(1.0), rng, role="centre")
@@ -198,6 +213,8 @@ def embedding(
         raise gd.DTypeError(
             "labels are integers", node=labels.name, expected="int64", got=str(labels.dtype)
         )
+    check_width(count, "embedding", "labels")
+    check_width(width, "embedding")
     with labels.graph.scope(scope):
         E = weight(labels, "E", (count, width), init or normal(0.1), rng)
         return E[labels].named("h")
@@ -234,8 +251,8 @@ def dropout_mask(
 
     Raises
     ------
-    GraphdiffError
-        If the rate is not at least 0 and less than 1.
+    ArgumentError
+        If the rate is not at least 0 and less than 1, or ``rng`` is no generator.
 
     Examples
     --------
@@ -243,8 +260,9 @@ def dropout_mask(
     >>> gd.nn.dropout_mask(np.random.default_rng(0), (5,), 0.5)
     array([2., 0., 0., 0., 2.])
     """
-    if not 0 <= rate < 1:
-        raise gd.GraphdiffError("not a rate", expected="0 ≤ rate < 1", got=repr(rate))
+    check_generator(rng)
+    if not (isinstance(rate, Real) and 0 <= rate < 1):
+        raise gd.ArgumentError("not a rate", expected="0 ≤ rate < 1", got=repr(rate))
     mask: Array = np.where(rng.random(shape) >= rate, 1.0 / (1.0 - rate), 0.0)
     return mask.astype(dtype)
 
@@ -257,6 +275,8 @@ def residual(x: gd.Tensor, block: Callable[[gd.Tensor], gd.Tensor], *, scope: st
 
     Raises
     ------
+    GraphError
+        If the block is no function of a tensor that gives a tensor.
     ShapeError
         If the block changes the shape.
 
@@ -269,8 +289,14 @@ def residual(x: gd.Tensor, block: Callable[[gd.Tensor], gd.Tensor], *, scope: st
     <Tensor 'block1/h': add, float64 (t, 8)>
     """
     check_tensor(x, "residual", 0)
+    if not callable(block):
+        raise gd.GraphError(
+            "the block of a skip connection is no function", got=repr(block)[:80],
+            hint='lambda h: gd.nn.dense(h, 8, gd.nn.relu, scope="inner")',
+        )  # fmt: skip
     with x.graph.scope(scope):
         inner = block(x)
+        check_tensor(inner, "the end of a residual block", 0)
         if inner.shape != x.shape:
             raise gd.ShapeError(
                 "the block of a skip connection changes the shape", node=inner.name,
@@ -285,4 +311,9 @@ def activated(a: gd.Tensor, activation: Activation) -> gd.Tensor:
     """The output of a layer, and the names of both sides of its activation."""
     a = a.named("a")
     h: gd.Tensor = activation(a)
+    if not isinstance(h, gd.Tensor):
+        raise gd.GraphError(
+            "an activation does not give a tensor", node=a.name, got=type(h).__name__,
+            hint="write it in NumPy's functions, such as lambda z: np.maximum(0, z)",
+        )  # fmt: skip
     return h if h is a else h.named("h")

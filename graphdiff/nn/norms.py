@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.nn.declaring import check_tensor, filled
+from graphdiff.nn.declaring import check_amount, check_tensor, filled
 
 
 def layer_norm(x: gd.Tensor, *, scope: str, epsilon: float = 1e-5) -> gd.Tensor:
@@ -29,6 +29,7 @@ def layer_norm(x: gd.Tensor, *, scope: str, epsilon: float = 1e-5) -> gd.Tensor:
     <Tensor 'norm/h': add, float64 (t, 8)>
     """
     check_tensor(x, "layer_norm")
+    check_amount("epsilon", epsilon, zero=True)
     with x.graph.scope(scope):
         centred: Any = x - x.mean(axis=-1, keepdims=True)
         return _scaled(centred, np.mean(centred**2, axis=-1, keepdims=True), epsilon)
@@ -75,6 +76,11 @@ def batch_norm(
     (8,)
     """
     check_tensor(x, "batch_norm", 2)
+    check_amount("epsilon", epsilon, zero=True)
+    if statistics is not None and not (isinstance(statistics, tuple) and len(statistics) == 2):
+        raise gd.ArgumentError(
+            "statistics is no pair", expected="(mean, variance)", got=type(statistics).__name__
+        )
     with x.graph.scope(scope):
         if statistics is None:
             others = tuple(range(x.ndim - 1))

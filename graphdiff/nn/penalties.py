@@ -16,22 +16,25 @@ import numpy as np
 
 import graphdiff as gd
 
+What = gd.Graph | gd.Tensor | Iterable[gd.Tensor]
 
-def l2(what: gd.Graph | Iterable[gd.Tensor], roles: Iterable[str] = ("weight",)) -> gd.Tensor:
+
+def l2(what: What, roles: Iterable[str] = ("weight",)) -> gd.Tensor:
     """Ω = ½ Σ ‖w‖² over parameters: weight decay.
 
     Parameters
     ----------
     what
-        A graph, all of whose parameters of these roles that were declared so far are meant; or the
-        tensors themselves.
+        A graph, all of whose parameters of these roles that were declared so far are meant; or a
+        tensor, or several.
     roles
-        The roles to choose from a graph.
+        The roles to choose from a graph; one may be given as a string.
 
     Raises
     ------
     GraphError
-        If a parameter of the graph has no role, or none has one of these.
+        If a parameter of the graph has no role, none has one of these, or what is to be penalised
+        is no tensor.
 
     Examples
     --------
@@ -45,7 +48,7 @@ def l2(what: gd.Graph | Iterable[gd.Tensor], roles: Iterable[str] = ("weight",))
     return _total(what, roles, lambda w: 0.5 * np.sum(w**2))
 
 
-def l1(what: gd.Graph | Iterable[gd.Tensor], roles: Iterable[str] = ("weight",)) -> gd.Tensor:
+def l1(what: What, roles: Iterable[str] = ("weight",)) -> gd.Tensor:
     """``Ω = Σ |w|`` over parameters, which favours zeros; the arguments are those of `l2`.
 
     Its derivative is ``sign(w)``, 0 at 0.
@@ -100,23 +103,36 @@ def parameter_count(g: gd.Graph, roles: Iterable[str] | None = None) -> Any:
     >>> gd.nn.parameter_count(g), gd.nn.parameter_count(g, roles=["bias"])
     ('65*H', 'H')
     """
-    wanted = None if roles is None else frozenset(roles)
+    if not isinstance(g, gd.Graph):
+        raise gd.GraphError("only a graph has parameters to count", got=type(g).__name__)
+    wanted = None if roles is None else _names(roles)
     sizes = [p.size for p in g.parameters.values() if wanted is None or p.role in wanted]
     return reduce(operator.add, sizes, 0)  # `sum` refuses symbolic sizes, which are strings
 
 
 def _total(
-    what: gd.Graph | Iterable[gd.Tensor],
+    what: What,
     roles: Iterable[str],
     one: Callable[[gd.Tensor], Any],
 ) -> gd.Tensor:
-    chosen = _chosen(what, tuple(roles)) if isinstance(what, gd.Graph) else list(what)
-    if not chosen:
-        raise gd.GraphError("there is nothing to penalise", expected="one or more tensors")
+    if isinstance(what, gd.Graph):
+        chosen = _chosen(what, _names(roles))
+    else:
+        chosen = [what] if isinstance(what, gd.Tensor) or not np.iterable(what) else list(what)
+    if not chosen or not all(isinstance(tensor, gd.Tensor) for tensor in chosen):
+        raise gd.GraphError(
+            "there is nothing to penalise", expected="a graph, or one or more of its tensors",
+            got=repr(what)[:80],
+        )  # fmt: skip
     omega: gd.Tensor = one(chosen[0])
     for w in chosen[1:]:
         omega = omega + one(w)
     return omega
+
+
+def _names(roles: Iterable[str]) -> tuple[str, ...]:
+    """Roles; a lone string is one role, not its letters."""
+    return (roles,) if isinstance(roles, str) else tuple(roles)
 
 
 def _chosen(g: gd.Graph, roles: tuple[str, ...]) -> list[gd.Tensor]:

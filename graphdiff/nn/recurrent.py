@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.nn.declaring import check_activation, check_tensor, filled, weight
+from graphdiff.nn.declaring import check_activation, check_tensor, check_width, filled, weight
 from graphdiff.nn.initial import Initialiser, glorot, orthogonal
 from graphdiff.nn.layers import Activation
 from graphdiff.nn.units import sigmoid, tanh
@@ -163,6 +163,7 @@ def _affine(
 
     ``first`` are the initial biases of the parts.
     """
+    check_width(width, "a recurrent layer", named=False)
     n = x.shape[-1]
     W = weight(x, "W", (n, parts * width), init, rng, fans=(n, width))
     U = weight(x, "U", (width, parts * width), orthogonal, rng)

@@ -56,6 +56,7 @@ def leaky_relu(z: Any, slope: float = 0.01) -> Any:
     >>> gd.nn.leaky_relu(np.array([-2.0, 3.0]))
     array([-0.02,  3.  ])
     """
+    z = _array(z)
     return np.where(z > 0, z, slope * z)
 
 
@@ -68,6 +69,7 @@ def elu(z: Any, alpha: float = 1.0) -> Any:
     >>> gd.nn.elu(np.array([-1000.0, 0.0, 1000.0]))
     array([  -1.,    0., 1000.])
     """
+    z = _array(z)
     return np.where(z > 0, z, alpha * np.expm1(np.where(z > 0, 0.0, z)))  # which cannot overflow
 
 
@@ -80,6 +82,7 @@ def gelu(z: Any) -> Any:
     >>> gd.nn.gelu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
+    z = _array(z)
     return 0.5 * z * (1.0 + erf(z * 0.5**0.5))
 
 
@@ -92,6 +95,7 @@ def silu(z: Any) -> Any:
     >>> gd.nn.silu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.2689,  0.    ,  0.7311])
     """
+    z = _array(z)
     return z * sigmoid(z)
 
 
@@ -108,12 +112,12 @@ def softmax(z: Any) -> Any:
     return special.softmax(z, axis=-1)
 
 
-def softmax_with_fixed_input(z: Any) -> Any:
-    """The softmax of ``z`` (..., n - 1) and one more input that is fixed at 0: (..., n).
+def softmax_with_fixed_input(z: Any, at: float = 0.0) -> Any:
+    """The softmax of ``z`` (..., n - 1) and one more input that is fixed: (..., n).
 
     Since the probabilities sum to 1, n - 1 numbers are enough; with n = 2 the last output is
-    ``1 - σ(z)``. The lecture fixes the input at 1, which shifts the others by 1.
-    Goodfellow et al., section 6.2.2.3.
+    ``1 - σ(z)``. The input is fixed at 0; the lecture's is ``at=1``, with which the others are
+    larger by 1 for the same probabilities. Goodfellow et al., section 6.2.2.3.
 
     Examples
     --------
@@ -121,4 +125,10 @@ def softmax_with_fixed_input(z: Any) -> Any:
     >>> gd.nn.softmax_with_fixed_input(np.array([0.0, 0.0]))
     array([0.33333333, 0.33333333, 0.33333333])
     """
-    return softmax(np.concatenate([z, np.zeros_like(z[..., :1])], axis=-1))
+    z = _array(z)
+    return softmax(np.concatenate([z, np.full_like(z[..., :1], at)], axis=-1))
+
+
+def _array(z: Any) -> Any:
+    """A list as an array; all else as it is."""
+    return np.asarray(z) if isinstance(z, (list, tuple)) else z

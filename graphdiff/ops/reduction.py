@@ -61,7 +61,7 @@ def infer_mean(x: Spec, axis: Axis, keepdims: bool) -> Spec:
 def _infer_extremum(x: Spec, axis: Axis, keepdims: bool) -> Spec:
     for i in normal_axes(axis, x.ndim):
         if x.shape[i] == 0:
-            raise ShapeError("no elements have no largest or smallest one", got=str(x))
+            raise ShapeError("the largest or smallest of no elements", got=str(x))
     return Spec(_shape(x, axis, keepdims), x.dtype)
 
 

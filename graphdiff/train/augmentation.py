@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import graphdiff as gd
+from graphdiff.train.checking import count, fraction, not_negative
 from graphdiff.train.data import Array, Seed, generator
 
 _BLOCK = 1000  # images whose distances to all others are in memory at once
@@ -141,13 +142,14 @@ def augment(
             [0.08, 0.  , 0.  ],
             [0.  , 0.  , 0.  ]]])
     """
-    amounts = {"shift": shift, "rotate": rotate, "scale": scale, "noise": noise}
-    for name, amount in amounts.items():
-        if not (isinstance(amount, (int, float)) and 0 <= amount < np.inf):
-            raise gd.ArgumentError(f"{name} is no amount", expected="0 or more", got=repr(amount))
-    if scale >= 1:
-        raise gd.ArgumentError("scale is no fraction", expected="less than 1", got=repr(scale))
+    not_negative(shift=shift, rotate=rotate, noise=noise)
+    fraction(scale=scale)
+    if not (isinstance(shape, tuple) and len(shape) == 2):
+        raise gd.ArgumentError(
+            "the shape is not that of an image", expected="(rows, columns)", got=repr(shape)
+        )
     rows, columns = shape
+    count(rows=rows, columns=columns)
     return Augmentation((rows, columns), shift, rotate, scale, mirror, noise, of)
 
 
@@ -203,7 +205,7 @@ def overlaps(
     Raises
     ------
     ArgumentError
-        If there is not one label for each image.
+        If there is not one label for each image, or ``copies`` is no count.
 
     Notes
     -----
@@ -214,6 +216,7 @@ def overlaps(
         raise gd.ArgumentError(
             "there is not one label for each image", expected=f"({len(x)},)", got=str(classes.shape)
         )
+    count(copies=copies)
     names, of = np.unique(classes, return_inverse=True)
     random, flat = generator(rng), x.reshape(len(x), -1)
     near = _nearest(flat, flat, of)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.train.checking import not_negative
 from graphdiff.train.data import Array
 
 FORMAT = 1
@@ -37,6 +38,9 @@ class Saver:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, every: float) -> None:
+        not_negative(checkpoint_every=every)
+        if path is not None and not isinstance(path, (str, os.PathLike)):
+            raise gd.ArgumentError("checkpoint is no path of a file", got=repr(path))
         self.path = None if path is None else Path(path)
         self.every = every
         self.next = np.inf if path is None else time.monotonic() + every
@@ -98,7 +102,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, dict[s
         If it is no checkpoint, or of an unknown format.
     """
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.lib.npyio.NpzFile(opened) as file:
             facts = json.loads(file[":facts"].tobytes())
             arrays = {name: file[name] for name in file.files if name != ":facts"}
     except FileNotFoundError:

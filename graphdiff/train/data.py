@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 import graphdiff as gd
+from graphdiff.train.checking import array_of, fitting, labels, positive
 
 Array = npt.NDArray[Any]
 Data = Mapping[str, npt.ArrayLike]
@@ -22,7 +23,7 @@ def split(data: Data, share: float, rng: Seed = 0) -> tuple[dict[str, Array], di
     Raises
     ------
     ArgumentError
-        If the arrays differ in length, or a part would be empty.
+        If these are no arrays, they differ in length, or a part would be empty.
 
     Examples
     --------
@@ -31,10 +32,13 @@ def split(data: Data, share: float, rng: Seed = 0) -> tuple[dict[str, Array], di
     ((8,), (2,))
     """
     arrays, length = _alike(data)
+    positive(share=share)
     held = round(share * length)
     if not 0 < held < length:
         raise gd.ArgumentError(
-            "a part would be empty", expected=f"a share of {length} examples", got=f"{share!r}"
+            "a part would be empty",
+            got=f"a share of {share!r}",
+            expected=f"one between {1 / length:.3g} and {1 - 1 / length:.3g} for {length} examples",
         )
     order = generator(rng).permutation(length)
     return _rows(arrays, np.sort(order[held:])), _rows(arrays, np.sort(order[:held]))
@@ -48,11 +52,19 @@ def join(*parts: Data) -> dict[str, Array]:
     >>> join({"x": [1, 2]}, {"x": [3]})
     {'x': array([1, 2, 3])}
     """
-    if len({frozenset(part) for part in parts}) != 1:
+    arrays = [_alike(part)[0] for part in parts]
+    if len({frozenset(part) for part in arrays}) != 1:
         raise gd.ArgumentError(
-            "the parts do not have the same inputs", got=" and ".join(map(str, map(list, parts)))
-        )
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            "the parts do not have the same inputs", expected="two or more parts, of one kind",
+            got=" and ".join(", ".join(map(str, part)) for part in arrays) or "no parts",
+        )  # fmt: skip
+    for name, first in arrays[0].items():
+        shapes = [part[name].shape for part in arrays]
+        if any(shape[1:] != first.shape[1:] for shape in shapes):
+            raise gd.ArgumentError(
+                f"the examples of {name!r} differ in shape", got=" and ".join(map(str, shapes))
+            )
+    return {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}
 
 
 def bootstrap(data: Data, rng: Seed = 0) -> dict[str, Array]:
@@ -109,7 +121,8 @@ class Examples:
         Raises
         ------
         ArgumentError
-            If an input has no data, there is data without an input, or lengths differ.
+            If an input has no data, there is data without an input, a shape or a length does not
+            fit, or a label is out of range.
         """
         inputs = graph.inputs
         if not isinstance(data, Mapping):
@@ -117,16 +130,23 @@ class Examples:
                 f"{what} is no dict of arrays", expected=", ".join(inputs), got=type(data).__name__
             )
         if set(data) != set(inputs):
+            missing = [tensor for name, tensor in inputs.items() if name not in data]
             raise gd.ArgumentError(
-                f"{what} is not that of {graph.name!r}", expected=", ".join(inputs),
-                got=", ".join(map(str, data)),
+                f"{what} is not that of {graph.name!r}", expected=", ".join(inputs) or "{}",
+                got=", ".join(map(str, data)) or "{}",
+                node=missing[0].name if missing else None,
+                origin=missing[0].origin if missing else None,
+                hint="add what is missing: " + ", ".join(tensor.name for tensor in missing)
+                if missing
+                else "leave out " + ", ".join(repr(n) for n in data if n not in inputs),
             )  # fmt: skip
-        arrays = {name: _as_declared(data[name], tensor) for name, tensor in inputs.items()}
+        arrays = {name: _as_declared(data[name], tensor, what) for name, tensor in inputs.items()}
         first = [t.shape[0] for t in inputs.values() if t.ndim and isinstance(t.shape[0], str)]
         names = [name for name in first if name.isidentifier()]
         along = max(names, key=names.count, default=None)
         rows = {n: a for n, a in arrays.items() if a.ndim and inputs[n].shape[:1] == (along,)}
         length = _alike(rows)[1] if rows else 0
+        labels(graph, arrays, what)
         return Examples(rows, {n: a for n, a in arrays.items() if n not in rows}, length)
 
     def whole(self) -> dict[str, Array]:
@@ -138,9 +158,10 @@ class Examples:
         return {**_rows(self.rows, rows), **self.shared}
 
 
-def _as_declared(value: npt.ArrayLike, tensor: gd.Tensor) -> Array:
+def _as_declared(value: npt.ArrayLike, tensor: gd.Tensor, what: str) -> Array:
     """An array of the declared dtype where nothing is lost; else as it is, for the call to tell."""
-    array = np.asarray(value)
+    array = array_of(tensor.name, value)
+    fitting(tensor.name, array, tensor, what)
     python = not isinstance(value, (np.ndarray, np.generic))
     if np.can_cast(array.dtype, tensor.dtype, "same_kind" if python else "safe"):
         return array.astype(tensor.dtype, copy=False)
@@ -153,7 +174,11 @@ def _rows(arrays: Mapping[str, Array], rows: Array) -> dict[str, Array]:
 
 def _alike(data: Data) -> tuple[dict[str, Array], int]:
     """The arrays, and their common length."""
-    arrays = {name: np.asarray(value) for name, value in data.items()}
+    if not isinstance(data, Mapping):
+        raise gd.ArgumentError(
+            "data is no dict of arrays", expected='{"x": …, "y": …}', got=type(data).__name__
+        )
+    arrays = {name: array_of(name, value) for name, value in data.items()}
     lengths = {name: len(array) if array.ndim else None for name, array in arrays.items()}
     length = next(iter(lengths.values()), None)
     if not length or any(other != length for other in lengths.values()):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 import graphdiff as gd
+from graphdiff.train.checking import count, function
 from graphdiff.train.checkpoint import Saver
 from graphdiff.train.data import Data, Examples, Seed, generator
 from graphdiff.train.lbfgs import LBFGS, minimise
@@ -122,9 +122,12 @@ def fit(
     >>> round(float(found.parameters["a"]), 6), round(float(found.parameters["b"]), 6)
     (2.0, 1.0)
     """
-    for name, number in (("epochs", epochs), ("batch", 1 if batch is None else batch)):
-        if not isinstance(number, (int, np.integer)) or number < 1:
-            raise gd.ArgumentError(f"{name} is no count", expected="1 or more", got=repr(number))
+    if not isinstance(graph, gd.Graph):
+        raise gd.ArgumentError("what is to be trained is no graph", got=repr(graph)[:80])
+    count(epochs=epochs, batch=1 if batch is None else batch)
+    count(threads=1 if threads is None else threads)
+    if transform is not None:
+        function("transform", transform, "a function of a minibatch and a generator")
     examples = Examples.of(graph, data)
     recorder = Recorder(graph, of, validation, watch, stop, callbacks)
     values = starting_values(graph, start)

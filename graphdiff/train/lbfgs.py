@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.train.checking import count, failure, not_negative
 from graphdiff.train.data import Array, Examples
 from graphdiff.train.progress import bar
 from graphdiff.train.recording import Recorder
 from graphdiff.train.result import Fit
-from graphdiff.train.stepping import refuse_complex
+from graphdiff.train.stepping import network_of, refuse_complex
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ def lbfgs(memory: int = 10, tolerance: float = 1e-8) -> LBFGS:
     tolerance
         It ends when no component of the gradient is larger.
     """
+    count(memory=memory)
+    not_negative(tolerance=tolerance)
     return LBFGS(memory, tolerance)
 
 
@@ -51,12 +54,24 @@ def minimise(
     cost = _Cost(graph, of, examples, values)
     record, at = recorder.start(), cost.flat(values)
     message = "interrupted"
+
+    def result(message: str) -> Fit:
+        last = cost.named(at)
+        judged = recorder.validation is not None and record.best
+        return Fit(
+            parameters=dict(record.best) if judged else last, last=last,
+            history=dict(record.history),
+            best_epoch=record.best_epoch if judged else record.epoch,
+            epochs=record.epoch, stopped=message, step=cost.function, _trained=graph,
+        )  # fmt: skip
+
     with bar(graph.name, iterations, progress) as tell:
 
         def after(intermediate_result: Any) -> None:
             nonlocal record, at
             x, J = intermediate_result.x.copy(), float(intermediate_result.fun)
             record, at = recorder.close(record, {of: J}, cost.named(x), {}), x
+            recorder.check(record)
             tell(record.epoch, record.history)
             if record.stopped:
                 raise StopIteration
@@ -72,13 +87,10 @@ def minimise(
             message = record.stopped
         except KeyboardInterrupt:
             pass
-    last = cost.named(at)
-    judged = recorder.validation is not None and record.best
-    return Fit(
-        parameters=dict(record.best) if judged else last, last=last,
-        history=dict(record.history), best_epoch=record.best_epoch if judged else record.epoch,
-        epochs=record.epoch, stopped=message, step=cost.function, _trained=graph,
-    )  # fmt: skip
+        except gd.TrainingError as error:
+            error.fit = result(error.message)
+            raise
+    return result(message)
 
 
 def _told(found: Any, iterations: int) -> str:
@@ -94,7 +106,8 @@ class _Cost:
         self, graph: gd.Graph, of: str, examples: Examples, values: Mapping[str, Array]
     ) -> None:
         refuse_complex(graph, graph.parameters)
-        trained = gd.gradient(graph, of)
+        self.graph = graph
+        trained = gd.gradient(network_of(graph, of, graph.parameters), of)
         derivatives = trained.dag.graph["derivatives"]
         self.names = {wrt: name for name, (_, wrt) in derivatives.items()}
         self.of, self.data = of, examples.whole()
@@ -112,11 +125,9 @@ class _Cost:
         return {n: part.reshape(like.shape).astype(like.dtype) for (n, like), part in parts}
 
     def __call__(self, x: Array) -> tuple[float, Array]:
-        found = self.function(**self.data, **self.named(x))
+        with np.errstate(all="ignore"):  # what comes of it is looked at below
+            found = self.function(**self.data, **self.named(x))
         J = float(found[self.of])
         if not np.isfinite(J):
-            raise gd.TrainingError(
-                f"{self.of} is {J}", node=self.of, expected="a finite cost",
-                hint="other starting values, or data without nan",
-            )  # fmt: skip
+            raise failure(self.graph, self.of, J, "in a line search", self.data, self.like)
         return J, self.flat({wrt: found[name] for wrt, name in self.names.items()})

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.train.checking import fraction, function, not_negative
 from graphdiff.train.schedules import Schedule, constant
 
 Rate = float | Schedule
@@ -54,6 +55,14 @@ class Optimiser:
     rate: Schedule
     state: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        function("the rule of an optimiser", self.rule, "rule(theta, g, rate, k, *state)")
+        if not isinstance(self.rate, Schedule):
+            raise gd.ArgumentError(
+                "the rate of an optimiser is no schedule", got=repr(self.rate)[:80],
+                hint="gd.train.constant(0.01)",
+            )  # fmt: skip
+
     def __repr__(self) -> str:
         return f"{self.name}({self.rate!r})"
 
@@ -62,6 +71,8 @@ class Optimiser:
 
         This is for what is no gradient step: `soft_threshold`, `max_norm`.
         """
+        for step in steps:
+            function("what follows a gradient step", step, "such as gd.train.max_norm(3.0)")
 
         def rule(theta: Any, g: Any, rate: Any, k: Any, *state: Any) -> tuple[Any, ...]:
             theta, *state = self.rule(theta, g, rate, k, *state)  # type: ignore[assignment]
@@ -114,7 +125,7 @@ def sgd(rate: Rate = 0.01) -> Optimiser:
 
 def momentum(rate: Rate = 0.01, decay: float = 0.9) -> Optimiser:
     """v ← αv − εg, θ ← θ + v with the decay α (Polyak 1964; Goodfellow et al., algorithm 8.2)."""
-    _fraction(decay=decay)
+    fraction(decay=decay)
 
     def rule(theta: Any, g: Any, rate: Any, k: Any, v: Any) -> tuple[Any, ...]:
         v = decay * v - rate * g
@@ -129,7 +140,7 @@ def nesterov(rate: Rate = 0.01, decay: float = 0.9) -> Optimiser:
     With ``w = θ − αv`` it is w ← w + v with the gradient at w + αv (Nesterov 1983; Sutskever et
     al. 2013; Goodfellow et al., algorithm 8.3).
     """
-    _fraction(decay=decay)
+    fraction(decay=decay)
 
     def rule(theta: Any, g: Any, rate: Any, k: Any, v: Any) -> tuple[Any, ...]:
         v = decay * v - rate * g
@@ -140,6 +151,7 @@ def nesterov(rate: Rate = 0.01, decay: float = 0.9) -> Optimiser:
 
 def adagrad(rate: Rate = 0.01, delta: float = 1e-7) -> Optimiser:
     """r ← r + g², θ ← θ − ε g / (δ + √r) (Duchi et al. 2011; Goodfellow et al., algorithm 8.4)."""
+    not_negative(delta=delta)
 
     def rule(theta: Any, g: Any, rate: Any, k: Any, r: Any) -> tuple[Any, ...]:
         r = r + g * g
@@ -150,7 +162,8 @@ def adagrad(rate: Rate = 0.01, delta: float = 1e-7) -> Optimiser:
 
 def rmsprop(rate: Rate = 1e-3, decay: float = 0.9, delta: float = 1e-6) -> Optimiser:
     """r ← ρr + (1−ρ)g², θ ← θ − ε g / √(δ + r) (Hinton 2012; Goodfellow et al., algorithm 8.5)."""
-    _fraction(decay=decay)
+    fraction(decay=decay)
+    not_negative(delta=delta)
 
     def rule(theta: Any, g: Any, rate: Any, k: Any, r: Any) -> tuple[Any, ...]:
         r = decay * r + _rest(decay) * g * g
@@ -187,7 +200,8 @@ def adamw(
 
 
 def _adam(decay1: float, decay2: float, delta: float, weight_decay: float) -> Rule:
-    _fraction(decay1=decay1, decay2=decay2)
+    fraction(decay1=decay1, decay2=decay2)
+    not_negative(delta=delta, weight_decay=weight_decay)
 
     def rule(theta: Any, g: Any, rate: Any, k: Any, m: Any, v: Any) -> tuple[Any, ...]:
         m = decay1 * m + _rest(decay1) * g
@@ -203,17 +217,14 @@ def _adam(decay1: float, decay2: float, delta: float, weight_decay: float) -> Ru
 
 
 def _schedule(rate: Rate) -> Schedule:
+    if callable(rate) and not isinstance(rate, Schedule):
+        raise gd.ArgumentError(
+            "a rate is a number or a schedule", got=repr(rate)[:80],
+            hint='give the function a name: gd.train.Schedule("warm", function)',
+        )  # fmt: skip
     return rate if isinstance(rate, Schedule) else constant(rate)
 
 
 def _rest(decay: float) -> float:
     """1 − decay without the rounding that would show in the source: 0.1 for 0.9."""
     return float(1 - Decimal(repr(decay)))
-
-
-def _fraction(**values: float) -> None:
-    for name, value in values.items():
-        if not (isinstance(value, (int, float)) and 0 <= value < 1):
-            raise gd.ArgumentError(
-                f"{name} is no fraction", expected=f"0 ≤ {name} < 1", got=repr(value)
-            )

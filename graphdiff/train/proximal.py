@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.train.checking import not_negative, positive
 from graphdiff.train.optimisers import Then
 
 
@@ -23,6 +24,7 @@ def soft_threshold(alpha: float) -> Then:
     >>> soft_threshold(1.0)(np.array([-3.0, 0.5, 2.0]), 1.0)
     array([-2.,  0.,  1.])
     """
+    not_negative(alpha=alpha)
 
     def step(theta: Any, rate: Any) -> Any:
         return np.sign(theta) * np.maximum(np.abs(theta) - rate * alpha, 0.0)
@@ -42,6 +44,7 @@ def max_norm(limit: float, axis: int | tuple[int, ...] | None = None) -> Then:
     array([[0.6, 0.3],
            [0.8, 0.4]])
     """
+    positive(limit=limit)
 
     def step(theta: Any, rate: Any) -> Any:
         norm = np.sqrt(np.sum(theta * theta, axis=axis, keepdims=axis is not None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.train.checking import failure, function
 from graphdiff.train.data import Array, Data, Examples
 from graphdiff.train.result import Snapshot
 from graphdiff.train.stopping import Stop
@@ -65,11 +67,18 @@ class Recorder:
         self, graph: gd.Graph, of: str, validation: Data | None, watch: str | None,
         stop: Stop | None, callbacks: Sequence[Callback],
     ) -> None:  # fmt: skip
+        if callable(callbacks):
+            raise gd.ArgumentError("callbacks is no list", hint="callbacks=[function]")
         self.stop, self.callbacks = stop, tuple(callbacks)
+        if stop is not None:
+            function("stop", stop, "such as gd.train.early_stopping(10)")
+        for callback in self.callbacks:
+            function("a callback", callback, "a function of a Snapshot")
+        self.graph = graph
         self.validation = None
         self.watched = of
         if validation is not None:
-            self.validation = Examples.of(graph, validation, "validation")
+            self.validation = Examples.of(graph, validation, "validation data")
             self.measure = gd.compile(_scalars(graph, of))
             self.watched = VALIDATION + (of if watch is None else watch)
             if watch is not None and watch not in self.measure.graph.outputs:
@@ -93,7 +102,8 @@ class Recorder:
             if isinstance(value, np.ndarray):  # others see them from now on
                 value.flags.writeable = False
         if self.validation is not None:
-            found = self.measure(**self.validation.whole(), **parameters, **fixed)
+            with np.errstate(all="ignore"):  # `check` looks at what comes of it
+                found = self.measure(**self.validation.whole(), **parameters, **fixed)
             costs = {**costs, **{VALIDATION + name: float(c) for name, c in found.items()}}
         history = {name: (*record.history.get(name, ()), cost) for name, cost in costs.items()}
         watched, epoch = history[self.watched], record.epoch + 1
@@ -107,6 +117,20 @@ class Recorder:
         if self.stop is not None and self.stop(snapshot):
             stopped = getattr(self.stop, "__name__", str(self.stop))
         return Record(epoch, history, best_epoch, best, stopped)
+
+    def check(self, record: Record) -> None:
+        """Raise if the watched cost is no number any more, which no other is less than.
+
+        Raises
+        ------
+        TrainingError
+            Naming what is not finite in the validation data, if anything is.
+        """
+        value = record.history[self.watched][-1]
+        if self.validation is not None and math.isnan(value):
+            name = self.watched.removeprefix(VALIDATION)
+            when = f"on the validation data after epoch {record.epoch}"
+            raise failure(self.graph, name, value, when, self.validation.whole(), {})
 
 
 def _scalars(graph: gd.Graph, of: str) -> gd.Graph:

@@ -12,12 +12,14 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 import graphdiff as gd
 from graphdiff.train import checkpoint
+from graphdiff.train.checking import failure
 from graphdiff.train.data import Array, Examples
 from graphdiff.train.progress import bar
 from graphdiff.train.recording import Record, Recorder
@@ -106,7 +108,8 @@ class Run:
         arguments |= self.rates(state)
         if self.step.count is not None:
             arguments[self.step.count] = self.scalar(self.step.count, state.steps + 1)
-        found = self.called({**arguments, **state.values, **self.fixed}, count)
+        with np.errstate(all="ignore"):  # a cost that is no number is told of below
+            found = self.called({**arguments, **state.values, **self.fixed}, count)
         cost = float(found[self.of])
         if not math.isfinite(cost):
             raise self.diverged(state, cost)
@@ -121,7 +124,13 @@ class Run:
         parameters = {name: values[name].copy() for name in self.step.parameters}
         costs = {self.of: total / self.length, **rates}
         record = self.recorder.close(state.record, costs, parameters, self.fixed)
-        return State(values, state.steps + 1, 0, 0.0, record)
+        following = State(values, state.steps + 1, 0, 0.0, record)
+        try:
+            self.recorder.check(record)
+        except gd.TrainingError as error:
+            error.fit = self.result(following, error.message)
+            raise
+        return following
 
     def called(self, arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
         """The outputs of a step; what is known to fit is not checked again."""
@@ -148,12 +157,25 @@ class Run:
         if self.transform is None:
             return data
         rng = np.random.default_rng((self.seed, epoch, position))
-        return dict(self.transform(data, rng))
+        changed = self.transform(data, rng)
+        if not isinstance(changed, Mapping):
+            raise gd.ArgumentError(
+                "transform gives no minibatch", expected="a dict of arrays: " + ", ".join(data),
+                got=type(changed).__name__,
+            )  # fmt: skip
+        return dict(changed)
 
     def rates(self, state: State) -> dict[str, Any]:
         """The learning rates of the next step."""
         time = state.record.epoch + state.position / self.length
-        return {name: self.scalar(name, at(time)) for name, at in self.step.rates.items()}
+        found = {name: at(time) for name, at in self.step.rates.items()}
+        for name, rate in found.items():
+            if not (isinstance(rate, (float, Real)) and math.isfinite(rate)):
+                raise gd.ArgumentError(
+                    f"the learning rate is no number after {time:.4g} epochs", got=repr(rate),
+                    expected=f"a finite one from {self.step.rates[name]!r}",
+                )  # fmt: skip
+        return {name: self.scalar(name, rate) for name, rate in found.items()}
 
     def scalar(self, name: str, value: float) -> Any:
         """A number as the step takes it."""
@@ -162,11 +184,9 @@ class Run:
 
     def diverged(self, state: State, cost: float) -> gd.TrainingError:
         """The error for a cost that is no number."""
-        error = gd.TrainingError(
-            f"{self.of} is {cost} in epoch {state.record.epoch + 1}, step {state.steps + 1}",
-            node=self.of, expected="a finite cost",
-            hint="a smaller learning rate, other starting values, or data without nan",
-        )  # fmt: skip
+        when = f"in epoch {state.record.epoch + 1}, step {state.steps + 1}"
+        data = self.examples.whole()
+        error = failure(self.graph, self.of, cost, when, data, self.values)
         error.fit = self.result(state, f"{self.of} is {cost}")
         return error
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import graphdiff as gd
+from graphdiff.train.checking import not_negative, positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Schedule:
 
 def constant(rate: float) -> Schedule:
     """The same rate throughout; a plain number means this."""
-    _positive(rate=rate)
+    positive(rate=rate)
     return Schedule(f"{rate:g}", lambda epochs: rate)
 
 
@@ -56,7 +56,7 @@ def steps(rate: float, every: float, factor: float = 0.1) -> Schedule:
     >>> rate(9.9), rate(10.0), rate(25.0)
     (0.1, 0.05, 0.025)
     """
-    _positive(rate=rate, every=every, factor=factor)
+    positive(rate=rate, every=every, factor=factor)
     return Schedule(
         f"steps({rate:g}, every={every:g}, factor={factor:g})",
         lambda epochs: rate * factor ** math.floor(epochs / every),
@@ -65,7 +65,7 @@ def steps(rate: float, every: float, factor: float = 0.1) -> Schedule:
 
 def exponential(rate: float, every: float, factor: float = 0.1) -> Schedule:
     """ε₀ · factor^(epochs / every): the same decay without the steps."""
-    _positive(rate=rate, every=every, factor=factor)
+    positive(rate=rate, every=every, factor=factor)
     return Schedule(
         f"exponential({rate:g}, every={every:g}, factor={factor:g})",
         lambda epochs: rate * factor ** (epochs / every),
@@ -81,7 +81,8 @@ def cosine(rate: float, over: float, least: float = 0.0) -> Schedule:
     >>> rate(0.0), round(rate(5.0), 12), rate(10.0), rate(11.0)
     (0.1, 0.05, 0.0, 0.0)
     """
-    _positive(rate=rate, over=over)
+    positive(rate=rate, over=over)
+    not_negative(least=least)
     return Schedule(
         f"cosine({rate:g}, over={over:g}, least={least:g})",
         lambda epochs: (
@@ -92,7 +93,8 @@ def cosine(rate: float, over: float, least: float = 0.0) -> Schedule:
 
 def linear(rate: float, over: float, least: float = 0.0) -> Schedule:
     """ε = (1 − a) ε₀ + a ε_τ with a = epochs / τ, then constant (Goodfellow et al., eq. 8.14)."""
-    _positive(rate=rate, over=over)
+    positive(rate=rate, over=over)
+    not_negative(least=least)
     return Schedule(
         f"linear({rate:g}, over={over:g}, least={least:g})",
         lambda epochs: rate + (least - rate) * min(epochs / over, 1.0),
@@ -104,15 +106,7 @@ def inverse_time(rate: float, half: float) -> Schedule:
 
     These are the conditions of Robbins & Monro (1951) for SGD to converge.
     """
-    _positive(rate=rate, half=half)
+    positive(rate=rate, half=half)
     return Schedule(
         f"inverse_time({rate:g}, half={half:g})", lambda epochs: rate / (1 + epochs / half)
     )
-
-
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not (isinstance(value, (int, float)) and 0 < value < math.inf):
-            raise gd.ArgumentError(
-                f"{name} is no positive number", expected=f"0 < {name} < ∞", got=repr(value)
-            )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import graphdiff as gd
+from graphdiff.train.checking import array_of, fitting
 from graphdiff.train.data import Array
 
 
@@ -32,11 +33,16 @@ def starting_values(graph: gd.Graph, start: Mapping[str, npt.ArrayLike] | None) 
         if value is None:
             raise gd.ArgumentError(
                 "the parameter has no value to start from", node=name, op="parameter",
-                expected=repr(tensor.spec),
+                origin=tensor.origin, expected=repr(tensor.spec),
+
                 hint=f"fit(…, start={{{name!r}: …}}), or declare it with value=…",
             )  # fmt: skip
-        array = np.array(value)
-        if np.can_cast(array.dtype, tensor.dtype, "same_kind"):
-            array = array.astype(tensor.dtype)
-        values[name] = array[()]
+        array = array_of(name, value).copy()
+        fitting(name, array, tensor, "starting value")
+        if not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
+            raise gd.ArgumentError(
+                f"the starting value of {name!r} has the wrong dtype", node=name, op="parameter",
+                origin=tensor.origin, expected=repr(tensor.spec), got=str(array.dtype),
+            )  # fmt: skip
+        values[name] = array.astype(tensor.dtype)[()]
     return values

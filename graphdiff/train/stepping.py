@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 
 import graphdiff as gd
@@ -85,7 +86,8 @@ def step(graph: gd.Graph, of: str = "J", optimiser: Optimisers | None = None) ->
 def make_step(graph: gd.Graph, of: str, optimiser: Optimisers | None) -> Step:
     """One step of training, with what its arguments are for."""
     chosen = _optimisers(graph, optimiser)
-    trained = gd.gradient(_with_output(graph, of), of, list(chosen))
+    network = network_of(graph, of, chosen)
+    trained = gd.gradient(network, of, list(chosen))
     gradients = _take_derivatives(trained)
     widest = np.result_type(*(trained[name].dtype for name in chosen))
     count = trained.input(COUNT, (), widest)
@@ -115,8 +117,13 @@ def _update(
     with graph.marking(phase="update", origin=theta.origin):
         rate, count = (t if t.dtype == dtype else t.astype(dtype) for t in (rate, count))
         new = optimiser.rule(theta, gradient, rate, count, *held)
+    if not isinstance(new, tuple):
+        raise gd.ArgumentError(
+            f"the rule of {optimiser!r} gives no tuple", node=theta.name,
+            expected=f"({', '.join(('theta', *optimiser.state))},)", got=type(new).__name__,
+        )  # fmt: skip
     expected = [(theta.shape, dtype)] * (1 + len(held))
-    found = [(value.shape, value.dtype) for value in new]
+    found = [(np.shape(value), getattr(value, "dtype", None)) for value in new]
     if found != expected:
         raise gd.ShapeError(
             f"the rule of {optimiser!r} does not give what follows", node=theta.name,
@@ -127,12 +134,24 @@ def _update(
     return [tensor.name for tensor in held]
 
 
-def _with_output(graph: gd.Graph, of: str) -> gd.Graph:
-    """A copy that has one output."""
+def network_of(graph: gd.Graph, of: str, names: Iterable[str]) -> gd.Graph:
+    """A copy whose only output is a cost, which depends on the parameters of these names."""
+    if of not in graph.outputs and of not in graph:
+        raise gd.GraphError(
+            f"there is no output {of!r} of {graph.name!r} to make small",
+            expected=", ".join(graph.outputs) or "a graph with an output",
+            hint=f'declare it: g.output({of!r}, …), or name another: fit(…, of="cost")',
+        )  # fmt: skip
+    if any(cost == of for cost, _ in graph.dag.graph["derivatives"].values()):
+        raise gd.GraphError(
+            f"{graph.name!r} holds the gradient of {of!r} already",
+            hint="training makes the gradient itself: give it the network",
+        )
     node = graph[of].name
     copy = graph.copy()
     copy.dag.graph["outputs"] = {of: node}
     copy.dag.graph["derivatives"] = {}
+    _refuse_unused(copy, of, list(names))
     return copy
 
 
@@ -167,6 +186,22 @@ def _optimisers(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Opti
         )  # fmt: skip
     refuse_complex(graph, optimiser)
     return {name: optimiser[name] for name in graph.parameters if name in optimiser}
+
+
+def _refuse_unused(network: gd.Graph, of: str, names: list[str]) -> None:
+    """Raise for a parameter that the cost does not depend on: no step would ever change it."""
+    if network[of].ndim:
+        return  # which `gd.gradient` refuses
+    used = nx.ancestors(network.dag, network[of].name) | {network[of].name}
+    for name in names:
+        if name not in used:
+            others = [other for other in names if other in used]
+            raise gd.GradientError(
+                f"{of!r} does not depend on it, so it cannot be trained", node=name,
+                op="parameter", origin=network[name].origin,
+                hint="leave it out of the network, or say what is to be trained: "
+                f"optimiser={{{', '.join(f'{other!r}: …' for other in others)}}}",
+            )  # fmt: skip
 
 
 def refuse_complex(graph: gd.Graph, names: Iterable[str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import graphdiff as gd
+from graphdiff.train.checking import count
 from graphdiff.train.result import Snapshot
 
 Stop = Callable[[Snapshot], bool]
@@ -34,7 +36,12 @@ class Until:
 
     def __call__(self, now: Snapshot) -> bool:
         """Whether it is enough."""
-        return now.history[self.of or now.watched][-1] < self.below
+        costs = now.history.get(self.of or now.watched)
+        if costs is None:
+            raise gd.ArgumentError(
+                f"there is no cost {self.of!r} to stop at", expected=", ".join(now.history)
+            )
+        return costs[-1] < self.below
 
     def __str__(self) -> str:
         return f"{self.of or 'the cost'} is below {self.below:.4g}"
@@ -46,10 +53,7 @@ def early_stopping(patience: int = 10) -> EarlyStopping:
     The parameters of the best epoch are what `fit` returns (Goodfellow et al., *Deep Learning*
     (2016), algorithm 7.1).
     """
-    if not isinstance(patience, int) or patience < 1:
-        raise gd.ArgumentError(
-            "patience is no number of epochs", expected="1 or more", got=repr(patience)
-        )
+    count(patience=patience)
     return EarlyStopping(patience)
 
 
@@ -59,4 +63,6 @@ def until(below: float, of: str | None = None) -> Until:
     With the training cost at an early stop as the number, this is the second way to use the
     validation data in the end (Goodfellow et al., algorithm 7.3).
     """
-    return Until(below, of)
+    if not isinstance(below, Real):
+        raise gd.ArgumentError("the cost to stop below is no number", got=repr(below))
+    return Until(float(below), of)

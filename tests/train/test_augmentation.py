@@ -93,6 +93,12 @@ def test_it_changes_minibatches_and_nothing_else():
     [
         (lambda: train.augment((8, 8), scale=1.0), "fraction"),
         (lambda: train.augment((8, 8), shift=-1.0), "shift is no amount"),
+        (lambda: train.augment(8), "not that of an image"),
+        (lambda: train.augment((8, 0)), "columns is no count"),
+        (
+            lambda: train.overlaps(IMAGES, IMAGES[:, 0, 0], train.augment((9, 7)), copies=0),
+            "copies",
+        ),
         (lambda: train.augment((8, 8)).images(IMAGES), "these are no images"),
         (lambda: train.augment((9, 7)).images(IMAGES.astype(int)), "these are no images"),
         (lambda: train.augment((9, 7))({"z": IMAGES}, RNG), "no images 'x'"),

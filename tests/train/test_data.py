@@ -36,7 +36,13 @@ def test_a_bootstrap_leaves_about_a_third_out():
         lambda: train.split({}, 0.5),
         lambda: train.split({"x": 1.0}, 0.5),
         lambda: train.bootstrap(DATA, rng="seed"),
+        lambda: train.split(DATA, "half"),
+        lambda: train.split([1, 2, 3], 0.5),
+        lambda: train.split({"x": [[1], [2, 3]]}, 0.5),
         lambda: train.join({"x": [1]}, {"y": [1]}),
+        lambda: train.join({"x": [[1, 2]]}, {"x": [[1]]}),
+        lambda: train.join(),
+        lambda: train.bootstrap({}),
     ],
 )
 def test_what_cannot_be_done_is_refused(call):

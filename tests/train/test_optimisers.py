@@ -139,11 +139,42 @@ def test_steps_that_follow_are_part_of_the_graph():
         lambda: train.momentum(0.1, 1.0),
         lambda: train.adam(decay2=-0.1),
         lambda: train.cosine(0.1, over=0),
+        lambda: train.cosine(0.1, over=10, least=-1.0),
+        lambda: train.adagrad(delta=-1.0),
+        lambda: train.rmsprop(delta=-1.0),
+        lambda: train.adamw(weight_decay=-1.0),
+        lambda: train.adamw(weight_decay="0.1"),
+        lambda: train.lbfgs(tolerance=-1.0),
+        lambda: train.soft_threshold(-1.0),
+        lambda: train.max_norm(0.0),
+        lambda: train.sgd(True),
     ],
 )
 def test_numbers_out_of_range_are_refused(make):
     with pytest.raises(gd.ArgumentError, match="<"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: train.lbfgs(memory=0), "memory is no count"),
+        (lambda: train.sgd(lambda epochs: 0.1), "a number or a schedule"),
+        (lambda: train.sgd(0.1).then(3), "no function"),
+        (lambda: train.Optimiser("o", lambda *_: None, 0.1), "no schedule"),
+        (lambda: train.Optimiser("o", None, train.constant(0.1)), "no function"),
+        (lambda: train.until("low"), "no number"),
+        (lambda: train.early_stopping(0), "patience is no count"),
+    ],
+)
+def test_what_is_no_optimiser_is_refused(make, told):
+    with pytest.raises(gd.ArgumentError, match=told):
+        make()
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert repr(train.sgd(np.float64(0.5))) == repr(train.sgd(np.int64(1) / 2)) == "sgd(0.5)"
+    assert repr(train.sgd(np.float32(0.5))) == "sgd(0.5)"
 
 
 @pytest.mark.parametrize("optimiser", [gd.train.sgd(0.1), gd.train.lbfgs()])
