@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import networkx as nx
@@ -19,14 +19,19 @@ from graphdiff.lower.fast import bare_module, fast_module
 from graphdiff.lower.lending import lending
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
+from graphdiff.ops.dimension import evaluate_dimension
 from graphdiff.planning.calibrate import CostModel
 from graphdiff.planning.cost import in_own_nodes, marked_steps, named_dimensions, weigh
+from graphdiff.planning.ladder import Choice
+from graphdiff.planning.loops import loops_again
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
+from graphdiff.planning.snapshots import Chosen, Snapshots
 from graphdiff.planning.symbolic import TYPICAL, in_formulas
-from graphdiff.planning.tradeoff import Tradeoff
+from graphdiff.planning.tradeoff import Tradeoff, natural, undominated
 from graphdiff.planning.tradeoff import tradeoff as tradeoff_dag
 from graphdiff.rewrite import DEFAULT, STABLE, Pass, rewritten
+from graphdiff.rewrite.reversals import loops_back, run_again
 from graphdiff.version import VERSION
 
 Style = Literal["readable", "fast"]
@@ -240,7 +245,9 @@ def plan(
         `graphdiff.planning.planner.plan`.
     memory_limit
         The largest peak in bytes, beside inputs and parameters. None: as little as the strategy
-        takes.
+        takes. Under a limit "auto" and "optimal" also choose, for each loop whose gradient reads
+        what the loop stored, whether it keeps some states instead and runs steps again from them,
+        and how many.
     sizes
         The lengths of a graph's named dimensions. Strategy ``"store"`` without a limit needs none:
         what the plan takes are then formulas in them, and its order is chosen for typical ones.
@@ -257,7 +264,7 @@ def plan(
     -------
     Plan
         For `compile`: its steps are what the code does. The cost is in floating-point operations,
-        or in nanoseconds with ``costs``.
+        or in nanoseconds with ``costs``. ``report()`` tells of the loops, too.
 
     Raises
     ------
@@ -288,9 +295,13 @@ def plan(
     names = named_dimensions(weighed)
     given = any(x is not None for x in (sizes, costs, memory_limit))
     general = strategy == "store" and not given and bool(names)
-    dag = weigh(weighed, dict.fromkeys(names, TYPICAL) if general else sizes, costs)
+    known = dict.fromkeys(names, TYPICAL) if general else sizes or {}
+    planning = _Planning(weighed, digest(graph), known, costs)
+    if memory_limit is not None and strategy in ("optimal", "auto") and planning.steps():
+        return planning.chosen(planning.snapshots().plan(strategy, memory_limit, time_limit))
+    dag = planning.weigh({})
     found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
-    found = replace(in_own_nodes(found, dag), graph=weighed, planned=digest(graph))
+    found = planning.own(found, {})
     return in_formulas(found) if general else found
 
 
@@ -334,14 +345,68 @@ def tradeoff(
         _refuse_sizes(sizes, costs)
         return tradeoff_dag(graph, outputs, points=points, time_limit=time_limit)
     weighed = _rewritten(graph, outputs, rewrites)
-    dag = weigh(weighed, sizes, costs)
-    curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
-    mark = digest(graph)
+    planning = _Planning(weighed, digest(graph), sizes or {}, costs)
+    dag = planning.weigh({})
+    if planning.steps():
+        snapshots = planning.snapshots()
+        plans = undominated(map(planning.chosen, snapshots.curve(points, time_limit)))
+        curve = Tradeoff(plans, False, natural(snapshots.problem({})))
+    else:
+        curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
+        curve = replace(curve, points=tuple(planning.own(p, {}) for p in curve.points))
+    return replace(curve, strategies=tuple(planning.own(p, {}) for p in curve.strategies))
 
-    def own(plans: Iterable[Plan]) -> tuple[Plan, ...]:
-        return tuple(replace(in_own_nodes(p, dag), graph=weighed, planned=mark) for p in plans)
 
-    return replace(curve, points=own(curve.points), strategies=own(curve.strategies))
+@dataclass(frozen=True)
+class _Planning:
+    """A graph that is to be planned, and what is known of it.
+
+    A choice says which loops keep how many states at a time; the others are as they are.
+    """
+
+    graph: Graph
+    mark: str
+    sizes: Mapping[str, int]
+    costs: CostModel | None
+    _dags: dict[tuple[tuple[str, int], ...], nx.DiGraph] = field(default_factory=dict)
+
+    def with_states(self, choice: Choice) -> Graph:
+        """The graph with a choice."""
+        return run_again(self.graph, choice) if choice else self.graph
+
+    def weigh(self, choice: Choice) -> nx.DiGraph:
+        """The bare DAG of a choice, made once."""
+        key = tuple(sorted(choice.items()))
+        if key not in self._dags:
+            self._dags[key] = weigh(self.with_states(choice), self.sizes, self.costs)
+        return self._dags[key]
+
+    def steps(self) -> dict[str, int]:
+        """The numbers of steps of the loops that have a choice."""
+        self.weigh({})  # which checks the sizes
+        found = {
+            loop.node: evaluate_dimension(loop.length, self.sizes)
+            for loop in loops_back(self.graph)
+        }
+        return {node: length for node, length in found.items() if length > 0}
+
+    def snapshots(self) -> Snapshots:
+        """The search for a choice."""
+        return Snapshots(self.weigh, self.steps())
+
+    def chosen(self, found: Chosen) -> Plan:
+        """What the search gives, for `compile`."""
+        return self.own(*found)
+
+    def own(self, found: Plan, choice: Choice) -> Plan:
+        """A plan for `compile`, which says what graph it is for."""
+        graph = self.with_states(choice)
+        return replace(
+            in_own_nodes(found, self.weigh(choice)),
+            graph=graph,
+            planned=self.mark,
+            loops=loops_again(graph, self.sizes),
+        )
 
 
 def _rewritten(graph: Graph, outputs: Iterable[Hashable] | None, rewrites: Sequence[Pass]) -> Graph:

@@ -221,7 +221,8 @@ class Writer:
     """The state of one pass over a graph in topological order.
 
     ``around`` is the writer of the graph that holds this one; the outputs are then for a loop or a
-    branch to use, and ``handed`` says how often.
+    branch to use, and ``handed`` says how often. What ``follows`` a plan, in loops too, has lines
+    where the plan knows of them, however wide they are.
     """
 
     def __init__(
@@ -233,6 +234,7 @@ class Writer:
     ) -> None:
         self.graph = graph
         self.schedule = schedule
+        self.follows: bool = schedule is not None or (around is not None and around.follows)
         self.planned = {node for _, node in schedule or ()}
         self.names = names
         handed = graph.outputs_by_name.values()
@@ -348,7 +350,7 @@ class Writer:
             return
         written = self._expression(piece)
         while len(written.text) > LIMIT and (wide := _widest(piece.operands)) is not None:
-            if self.schedule is not None:
+            if self.follows:
                 break
             self._keep(wide)
             written = self._expression(piece)

@@ -9,6 +9,7 @@ from graphdiff.graph.body import bodies_of, cut_out, input_names, output_nodes
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.ops.dimension import Dimension, dimension_names, evaluate_dimension
 from graphdiff.planning.chain import forward_steps
+from graphdiff.planning.schedule import LoopSteps
 
 
 def runs(
@@ -67,3 +68,14 @@ def work_of(graph: Graph, node: str, sizes: Mapping[str, int] | None = None) -> 
                 once = work_of(body, inner, sizes) + once
         total = once * times + total
     return total
+
+
+def loops_again(graph: Graph, sizes: Mapping[str, int]) -> tuple[LoopSteps, ...]:
+    """The loops of a graph that keep some states at a time and run steps again from them."""
+    found = []
+    for node in graph.of_op("reversal"):
+        params = graph.dag.nodes[node]["params"]
+        length, states = evaluate_dimension(params["length"], sizes), params["checkpoints"]
+        again = forward_steps(length, states) if length else 0
+        found.append(LoopSteps(node, params["body"].name, length, states, again))
+    return tuple(found)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import networkx as nx
 
@@ -32,6 +33,17 @@ STRATEGIES: dict[str, Callable[[Request], Answer]] = {
     "optimal": optimal,
     "auto": auto,
 }
+
+
+class Refused(NamedTuple):
+    """A limit that is not met: the lowest peak that was found, a bound, and the error that says so.
+
+    No schedule that the strategy chooses from peaks below ``bound``.
+    """
+
+    lowest: float
+    bound: float
+    error: PlanError
 
 
 def plan(
@@ -104,11 +116,36 @@ def plan(
     >>> tight.steps[0], tight.gap
     (('compute', 'w'), 0.0)
     """
+    found = attempt(
+        dag, strategy, memory_limit, outputs, resident, time_limit=time_limit, progress=progress
+    )
+    if isinstance(found, Refused):
+        raise found.error
+    return found
+
+
+def attempt(
+    dag: nx.DiGraph,
+    strategy: str,
+    memory_limit: float | None,
+    outputs: Iterable[Hashable] | None,
+    resident: Iterable[Hashable] = (),
+    *,
+    time_limit: float,
+    progress: Progress | None = None,
+) -> Plan | Refused:
+    """As `plan`, but a limit that cannot be met is an answer as well.
+
+    Raises
+    ------
+    GraphdiffError
+        For all other reasons that `plan` has.
+    """
     if strategy not in STRATEGIES:
         raise PlanError(
             f"there is no strategy {strategy!r}", expected="one of " + ", ".join(STRATEGIES)
         )
-    limit = _checked_limit(memory_limit)
+    limit = checked_limit(memory_limit)
     problem = marked(dag, outputs, resident)
     started = time.monotonic()
     request = Request(problem.problem, limit, started, started + time_limit, progress)
@@ -116,7 +153,8 @@ def plan(
     if answer.sequence is None:
         if problem.kept:  # the lowest schedule may compute them again
             answer = replace(answer, lowest=math.inf)
-        raise _refusal(request, strategy, answer)
+        error = refusal(limit, strategy, answer.lowest, answer.peak_bound)
+        return Refused(answer.lowest, answer.peak_bound, error)
     bound = answer.cost_bound
     found = problem.plan(
         answer.sequence,
@@ -126,15 +164,17 @@ def plan(
         limit=limit,
     )
     if found.peak_bytes > limit:
-        raise PlanError(
+        error = PlanError(
             f"no {strategy!r} schedule that holds what is to be kept was found within {limit:,} "
             "bytes",
             got=f"{found.peak_bytes:,} bytes", hint="raise the limit, or mark less with keep()",
         )  # fmt: skip
+        return Refused(math.inf, 0, error)
     return found
 
 
-def _checked_limit(memory_limit: float | None) -> float:
+def checked_limit(memory_limit: float | None) -> float:
+    """A limit in whole bytes, infinite for None."""
     if memory_limit is None:
         return math.inf
     if not memory_limit >= 0:
@@ -142,20 +182,20 @@ def _checked_limit(memory_limit: float | None) -> float:
     return math.floor(memory_limit) if math.isfinite(memory_limit) else math.inf
 
 
-def _refusal(request: Request, strategy: str, answer: Answer) -> PlanError:
+def refusal(limit: float, strategy: str, lowest: float, bound: float) -> PlanError:
     """The error that says which limit could be met."""
     who = "no schedule" if strategy in ("optimal", "auto") else f"no {strategy!r} schedule"
-    if answer.peak_bound >= answer.lowest:
-        smallest = f"at least {answer.lowest:,} bytes, the smallest limit that can be met (proved)"
-    elif answer.lowest < math.inf:
+    if bound >= lowest:
+        smallest = f"at least {lowest:,} bytes, the smallest limit that can be met (proved)"
+    elif lowest < math.inf:
         smallest = (
-            f"{answer.lowest:,} bytes are enough; the smallest limit that can be met is not known, "
-            f"but is at least {answer.peak_bound:,}"
+            f"{lowest:,} bytes are enough; the smallest limit that can be met is not known"
+            + (f", but is at least {bound:,}" if bound else "")
         )
     else:
-        smallest = f"at least {answer.peak_bound:,} bytes; no schedule was found"
+        smallest = f"at least {bound:,} bytes; no schedule was found"
     hint = "raise the limit"
     if strategy not in ("optimal", "auto"):
         hint += ', or use strategy="auto", which may need less'
-    found = "fits" if answer.peak_bound > request.limit else "was found that fits"
-    return PlanError(f"{who} {found} in {request.limit:,} bytes", expected=smallest, hint=hint)
+    found = "fits" if bound > limit else "was found that fits"
+    return PlanError(f"{who} {found} in {limit:,} bytes", expected=smallest, hint=hint)

@@ -22,11 +22,11 @@ that is returned to a user, by whatever strategy, has been checked step by step 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from graphdiff.errors import PlanError
 from graphdiff.graph.dag import Graph
@@ -37,6 +37,46 @@ if TYPE_CHECKING:
 
 Action = Literal["compute", "free"]
 Step = tuple[Action, int]
+
+
+class LoopSteps(NamedTuple):
+    """How a loop is run back: of its steps, how many states are kept, and steps are run again.
+
+    ``repeated`` is r·l − C(s + r, s + 1) for l ``steps`` and s ``snapshots``, where r is the least
+    number with C(s + r, s) ≥ l. Beside it each step is run once more in its step back.
+    """
+
+    node: str
+    name: str
+    steps: int
+    snapshots: int
+    repeated: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.steps:,} steps back, {self.snapshots:,} states kept at a time, "
+            f"{self.repeated:,} steps run again to come to the others"
+        )
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """What a plan takes, what it computes more than once, and how its loops are run back."""
+
+    peak_bytes: Any
+    cost: Any
+    recomputed: Mapping[Hashable, int]
+    loops: tuple[LoopSteps, ...]
+    proof: str
+
+    def __str__(self) -> str:
+        again = ", ".join(f"{node} ×{count}" for node, count in self.recomputed.items())
+        lines = [
+            f"peak {_told(self.peak_bytes)} bytes, cost {_told(self.cost)}; {self.proof}",
+            f"computed more than once: {again or 'nothing'}",
+            *map(str, self.loops),
+        ]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -68,6 +108,8 @@ class Plan:
         The graph whose nodes the steps name, after all rewrites; None for a bare DAG.
     planned
         Digest of the graph that was given, before the rewrites.
+    loops
+        The loops that keep some states at a time and run steps again from them.
     """
 
     steps: tuple[tuple[Action, Hashable], ...] = field(repr=False)
@@ -81,6 +123,7 @@ class Plan:
     proof: str
     graph: Graph | None = field(default=None, repr=False, compare=False)
     planned: str = field(default="", repr=False, compare=False)
+    loops: tuple[LoopSteps, ...] = ()
 
     @cached_property
     def gap(self) -> float:
@@ -127,6 +170,22 @@ class Plan:
         """The peak in bytes as a sympy expression in the named dimensions; see `account`."""
         return self.account.peak
 
+    def report(self) -> PlanReport:
+        """What the plan takes, what is computed how often, and how loops are run back.
+
+        Examples
+        --------
+        >>> import networkx as nx, graphdiff as gd
+        >>> dag = nx.path_graph(3, create_using=nx.DiGraph)
+        >>> nx.set_node_attributes(dag, 8, "size")
+        >>> nx.set_node_attributes(dag, 1, "cost")
+        >>> print(gd.plan(dag, "store").report())
+        peak 16 bytes, cost 3; no order that computes every node once has a lower peak
+        computed more than once: nothing
+        """
+        recomputed = {node: self.computations[node] for node in self.recomputed}
+        return PlanReport(self.peak_bytes, self.cost, recomputed, self.loops, self.proof)
+
     def plot(self, path: str | Path) -> None:
         """Write a chart of the plan to a file: .svg, .png or .pdf.
 
@@ -155,12 +214,16 @@ class Plan:
 
     def __repr__(self) -> str:
         again = len(self.recomputed)
-        sized = isinstance(self.peak_bytes, int)
-        peak, cost = (f"{n:,}" if sized else str(n) for n in (self.peak_bytes, self.cost))
         return (
-            f"<Plan {self.strategy!r}: peak {peak} bytes, cost {cost}, "
+            f"<Plan {self.strategy!r}: peak {_told(self.peak_bytes)} bytes, "
+            f"cost {_told(self.cost)}, "
             f"{again} of {again + len(self.stored)} nodes recomputed, gap {self.gap:.1%}>"
         )
+
+
+def _told(number: Any) -> str:
+    """A number with commas, a formula as it is."""
+    return f"{number:,}" if isinstance(number, (int, float)) else str(number)
 
 
 @dataclass(frozen=True)

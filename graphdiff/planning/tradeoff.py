@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,12 +142,12 @@ def tradeoff(
                 for peak, cost, sequence in found.answers
                 if problem.honoured(sequence)
             )
-            return Tradeoff(_undominated(exact), True, _natural(problem))
+            return Tradeoff(undominated(exact), True, natural(problem))
     plans = _sample(problem, points, deadline)
-    return Tradeoff(_undominated(plans), False, _natural(problem))
+    return Tradeoff(undominated(plans), False, natural(problem))
 
 
-def _natural(marks: Marked) -> tuple[Plan, ...]:
+def natural(marks: Marked) -> tuple[Plan, ...]:
     """What the strategies of one idea give without a limit."""
     now = time.monotonic()
     request = Request(marks.problem, np.inf, now, now)
@@ -172,8 +172,7 @@ def _sample(marks: Marked, points: int, deadline: float) -> list[Plan]:
     problem = marks.problem
     stored = store(Request(problem, np.inf, time.monotonic(), deadline))
     plans = []
-    limits = np.geomspace(max(1, least_peak(problem)), max(1, stored.lowest), points)
-    for left, limit in zip(range(points, 0, -1), map(int, reversed(limits)), strict=True):
+    for left, limit in falling(least_peak(problem), stored.lowest, points):
         now = time.monotonic()
         request = Request(problem, limit, now, now + max(0.0, deadline - now) / left)
         answer = auto(request)
@@ -191,7 +190,13 @@ def _sample(marks: Marked, points: int, deadline: float) -> list[Plan]:
     return plans
 
 
-def _undominated(plans: Iterable[Plan]) -> tuple[Plan, ...]:
+def falling(low: float, high: float, points: int) -> Iterator[tuple[int, int]]:
+    """Limits from a high one to a low one, spread evenly in ratio; with each how many are left."""
+    limits = np.geomspace(max(1, low), max(1, high), points)
+    return zip(range(points, 0, -1), map(int, reversed(limits)), strict=True)
+
+
+def undominated(plans: Iterable[Plan]) -> tuple[Plan, ...]:
     """The plans that no other one beats, the one of least peak first."""
     chosen: list[Plan] = []
     for plan in sorted(plans, key=lambda plan: (plan.peak_bytes, plan.cost)):

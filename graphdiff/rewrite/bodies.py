@@ -142,7 +142,7 @@ def _narrow_while(graph: Graph, node: str) -> None:
     body, condition, carries = params["body"], params["condition"], params["carries"]
     inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
     tests = input_names(condition)
-    tested = _above(condition, output_nodes(condition))
+    tested = above(condition, output_nodes(condition))
     asked = {i for i, name in enumerate(tests) if name in tested}
     wanted, read = _live(body, carries, set(results(graph, node)) | (asked & set(range(carries))))
     kept = [
@@ -168,8 +168,8 @@ def _narrow_cond(graph: Graph, node: str) -> None:
     read: set[int] = set()
     for body in bodies.values():
         outputs = output_nodes(body)
-        above = _above(body, [outputs[i] for i in ends])
-        read |= {i for i, name in enumerate(input_names(body)) if name in above}
+        needed = above(body, [outputs[i] for i in ends])
+        read |= {i for i, name in enumerate(input_names(body)) if name in needed}
     kept = sorted(read)
     if len(kept) + 1 == len(operands) and len(ends) == len(output_nodes(params["then"])):
         return
@@ -198,14 +198,14 @@ def _live(body: Graph, carries: int, asked: set[int]) -> tuple[set[int], set[str
     inputs, outputs = input_names(body), output_nodes(body)
     wanted = set(asked)
     while True:
-        read = _above(body, [outputs[i] for i in wanted])
+        read = above(body, [outputs[i] for i in wanted])
         more = {j for j in range(carries) if inputs[j] in read} - wanted
         if not more:
             return wanted, read
         wanted |= more
 
 
-def _above(graph: Graph, nodes: Iterable[str]) -> set[str]:
+def above(graph: Graph, nodes: Iterable[str]) -> set[str]:
     """Some nodes, and all that they are computed from."""
     found, stack = set[str](), list(nodes)
     while stack:

@@ -1,0 +1,95 @@
+"""What loops may do: store what their gradients need of every step, or keep some states at a time.
+
+A loop of l steps that keeps s states runs r·l − C(s + r, s + 1) steps again; see
+`graphdiff.planning.chain`. A *choice* says which loops keep states, and how many; the others store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+from graphdiff.planning.chain import forward_steps
+
+Choice = Mapping[str, int]
+
+DENSE = 64
+"""Up to so many states every number of them is an option; beyond, each is an eighth more."""
+
+
+class Taken(NamedTuple):
+    """The bytes of all values and the work of all computations."""
+
+    bytes: float
+    work: float
+
+
+class Option(NamedTuple):
+    """What a loop takes with so many states at a time, 0 for storing everything."""
+
+    bytes: float
+    work: float
+    states: int
+
+
+def options(length: int, stored: Taken, one: Taken, two: Taken) -> list[Option]:
+    """What each number of states takes, given what storing, one state and two states take.
+
+    Memory grows by one state after the other, and work is the same for each step that is run again.
+    """
+    most, fewer = forward_steps(length, 1), forward_steps(length, 2)
+    step = (one.work - two.work) / (most - fewer) if most > fewer else 0.0
+    found = [Option(*stored, 0)]
+    for states in _numbers(max(1, length - 1)):
+        work = one.work - step * (most - forward_steps(length, states))
+        found.append(Option(one.bytes + (states - 1) * (two.bytes - one.bytes), work, states))
+    return found
+
+
+def _numbers(most: int) -> list[int]:
+    """The numbers of states that are options."""
+    numbers = list(range(1, min(most, DENSE) + 1))
+    while numbers[-1] < most:
+        numbers.append(min(most, numbers[-1] * 9 // 8))
+    return numbers
+
+
+def ladder(loops: Mapping[str, Iterable[Option]]) -> list[Choice]:
+    """Choices from the least work to the least memory, storing everything the first.
+
+    From each to the next one loop takes the next of its options on the lower convex hull, the one
+    that costs the least work for a byte.
+
+    Examples
+    --------
+    >>> ladder({"a": [Option(9, 1, 0), Option(5, 2, 2), Option(4, 5, 1)]})
+    [{}, {'a': 2}, {'a': 1}]
+    """
+    moves = []
+    for loop, found in loops.items():
+        hull = _hull(found)
+        for last, option in pairwise(hull):
+            moves.append((_price(last, option), loop, option.states))
+    moves.sort(key=lambda move: move[0])
+    choices: list[dict[str, int]] = [{}]
+    for _, loop, states in moves:
+        choices.append({**choices[-1], loop: states})
+    return list(choices)
+
+
+def _hull(found: Iterable[Option]) -> list[Option]:
+    """The options on the lower convex hull, from storing to the one of least memory."""
+    hull: list[Option] = []
+    for option in sorted(found, key=lambda option: (option.states > 0, option.work, option.bytes)):
+        if hull and option.bytes >= hull[-1].bytes:
+            continue
+        while len(hull) > 1 and _price(hull[-2], hull[-1]) >= _price(hull[-1], option):
+            hull.pop()
+        hull.append(option)
+    return hull
+
+
+def _price(option: Option, smaller: Option) -> float:
+    """The work for each byte that is saved."""
+    return (smaller.work - option.work) / (option.bytes - smaller.bytes)

@@ -1,0 +1,204 @@
+"""Plans that choose how many states a loop keeps, against Griewank and Walther's formula."""
+
+from __future__ import annotations
+
+from math import comb
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+from graphdiff.planning.ladder import Option, Taken, ladder, options
+from tests.planning.test_checkpoints import SIZES, arguments, counted_steps, gated, recurrent
+from tests.planning.test_executed import measured_peak
+
+STATE = 8 * 16 * SIZES["n"]
+
+
+def deep(layers: int = 3) -> gd.Graph:
+    """Loops over the states of loops, and layers behind them."""
+    g = gd.Graph("deep")
+    hs, h = g.input("x", ("t", "n", 16)), g.input("h", ("n", 16))
+    first = h
+    for k in range(layers):
+        W, U = g.parameter(f"W{k}", (16, 16)), g.parameter(f"U{k}", (16, 16))
+
+        def step(h: Any, x: Any, W: Any = W, U: Any = U) -> Any:
+            h = np.tanh(h @ W + x @ U)
+            return h, h
+
+        h, hs = gd.scan(step, first, hs)
+    for k in range(3):
+        h = np.tanh(h @ g.parameter(f"V{k}", (16, 16)))
+    g.output("J", np.mean(h**2))
+    return gd.gradient(g, of="J")
+
+
+def repeated(steps: int, states: int) -> int:
+    r = 0
+    while comb(states + r, states) < steps:
+        r += 1
+    return r * steps - comb(states + r, states + 1)
+
+
+NETS: dict[str, Any] = {"recurrent": lambda: recurrent(None), "gated": lambda: gated(None)}
+
+
+@pytest.mark.parametrize(
+    ("net", "share"),
+    [("recurrent", s) for s in (0.5, 0.25, 0.1)] + [("gated", s) for s in (0.4, 0.12)]
+    + [("deep", s) for s in (0.7, 0.5)],
+)  # fmt: skip
+def test_memory_results_and_work_are_the_plans(net: str, share: float) -> None:
+    G = {**NETS, "deep": deep}[net]()
+    values = arguments(G)
+    store = gd.plan(G, "store", sizes=SIZES)
+    plan = gd.plan(G, memory_limit=share * store.peak_bytes, sizes=SIZES, time_limit=2)
+    assert plan.loops
+    assert plan.peak_bytes <= share * store.peak_bytes
+    assert plan.cost > store.cost
+    wanted = gd.compile(G, style="readable")(**values)
+    for style in ("readable", "fast"):
+        f = gd.compile(G, plan=plan, style=style)
+        for name, found in f(**values).items():
+            np.testing.assert_array_equal(found, wanted[name])
+        assert measured_peak(f, values) == pytest.approx(plan.peak_bytes, rel=0.05)
+
+
+@pytest.mark.parametrize("states", [1, 2, 5, 17, 38])
+def test_as_many_states_are_kept_as_fit_and_no_more(states: int) -> None:
+    """A limit between what two numbers of states take; the plan is proved to be the cheapest."""
+    G = recurrent(None)
+    limit = gd.plan(recurrent(states), "store", sizes=SIZES).peak_bytes
+    for more in (0, STATE // 2):
+        plan = gd.plan(G, memory_limit=limit + more, sizes=SIZES)
+        (loop,) = plan.loops
+        assert (loop.steps, loop.snapshots) == (SIZES["t"], states)
+        assert loop.repeated == repeated(SIZES["t"], states)
+        assert plan.gap == 0.0
+        steps = counted_steps(gd.compile(G, plan=plan).source, SIZES["t"])
+        assert steps == SIZES["t"] + loop.repeated + SIZES["t"]
+    assert f"{states} states kept at a time, {loop.repeated:,} steps run again" in str(
+        plan.report()
+    )
+
+
+def test_what_fits_is_stored() -> None:
+    G = recurrent(None)
+    store = gd.plan(G, "store", sizes=SIZES)
+    plan = gd.plan(G, memory_limit=store.peak_bytes, sizes=SIZES)
+    assert not plan.loops
+    assert plan.cost == store.cost
+    assert not gd.plan(G, sizes=SIZES).loops
+
+
+def test_a_limit_that_cannot_be_met_is_refused_with_the_smallest_that_can() -> None:
+    G = recurrent(None)
+    with pytest.raises(gd.PlanError, match=r"smallest limit that can be met \(proved\)") as error:
+        gd.plan(G, memory_limit=1000, sizes=SIZES)
+    assert error.value.expected is not None
+    smallest = int(error.value.expected.split()[2].replace(",", ""))
+    plan = gd.plan(G, memory_limit=smallest, sizes=SIZES)
+    assert plan.peak_bytes == smallest
+    assert plan.loops[0].snapshots == 1
+    with pytest.raises(gd.PlanError, match="no schedule fits"):
+        gd.plan(G, memory_limit=smallest - 1, sizes=SIZES)
+    with pytest.raises(gd.PlanError, match="bytes are enough"):
+        gd.plan(deep(), memory_limit=1000, sizes=SIZES, time_limit=1)
+
+
+def test_other_strategies_leave_loops_as_they_are() -> None:
+    G = recurrent(None)
+    limit = gd.plan(G, "store", sizes=SIZES).peak_bytes // 2
+    for strategy in ("store", "sqrt", "revolve", "recompute"):
+        with pytest.raises(gd.PlanError, match='strategy="auto"'):
+            gd.plan(G, strategy, limit, sizes=SIZES)
+
+
+def test_one_choice_with_layers_computed_again() -> None:
+    """Where layers around a loop are cheaper to compute again, its gradient stores."""
+    g = gd.Graph()
+    h = g.input("h", ("n", 16))
+    for _ in range(12):
+        h = np.exp(-h)
+    W = g.parameter("W", (16, 16))
+    h = gd.fori(0, 6, lambda _, h: np.tanh(h @ W), h)
+    g.output("J", np.mean(h**2))
+    G = gd.gradient(g, of="J", wrt=["h", "W"])
+    sizes = {"n": SIZES["n"]}
+    store = gd.plan(G, "store", sizes=sizes)
+    plan = gd.plan(G, memory_limit=store.peak_bytes - 2 * STATE, sizes=sizes, time_limit=2)
+    assert plan.recomputed
+    assert not plan.loops
+
+
+def test_marks_in_a_loop_are_honoured() -> None:
+    def net(*, keep: bool) -> gd.Graph:
+        g = gd.Graph()
+        W = g.parameter("W", (16, 16))
+
+        def step(_: Any, h: Any) -> Any:
+            a = np.tanh(h @ W)
+            return np.sin(a.keep() if keep else a)
+
+        g.output("J", np.mean(gd.fori(0, 30, step, g.input("h", ("n", 16))) ** 2))
+        return gd.gradient(g, of="J")
+
+    sizes = {"n": SIZES["n"]}
+    limit = gd.plan(net(keep=False), "store", sizes=sizes).peak_bytes // 2
+    assert gd.plan(net(keep=False), memory_limit=limit, sizes=sizes).loops
+    with pytest.raises(gd.PlanError):
+        gd.plan(net(keep=True), memory_limit=limit, sizes=sizes, time_limit=1)
+
+
+def test_the_curve_has_plans_with_states() -> None:
+    G = recurrent(None)
+    curve = gd.tradeoff(G, sizes=SIZES, points=5, time_limit=5)
+    assert {len(plan.loops) for plan in curve.points} == {0, 1}
+    values = arguments(G)
+    wanted = gd.compile(G)(**values)
+    for plan in curve.points:
+        for name, found in gd.compile(G, plan=plan)(**values).items():
+            np.testing.assert_array_equal(found, wanted[name])
+
+
+def test_a_user_who_has_chosen_is_left_alone() -> None:
+    plan = gd.plan(recurrent(4), memory_limit=10**9, sizes=SIZES)
+    assert [loop.snapshots for loop in plan.loops] == [4]
+
+
+def test_options_follow_from_one_and_two_states() -> None:
+    length = 50
+    taken = {s: Taken(100 + 7 * s, 1000 + 3 * repeated(length, s)) for s in range(1, length)}
+    found = options(length, Taken(9000, 500), taken[1], taken[2])
+    assert found[0] == Option(9000, 500, 0)
+    for option in found[1:]:
+        assert option == Option(*taken[option.states], option.states)
+    many = options(100_000, Taken(9000, 500), taken[1], taken[2])
+    assert [option.states for option in many[1:65]] == list(range(1, 65))
+    assert len(many) < 200
+
+
+def test_each_rung_of_the_ladder_saves_memory_at_a_growing_price() -> None:
+    rng = np.random.default_rng(0)
+    loops = {
+        name: [Option(1000, 10, 0)] + [
+            Option(float(rng.uniform(10, 1200)), float(rng.uniform(11, 500)), s)
+            for s in range(1, 30)
+        ]
+        for name in "ab"
+    }  # fmt: skip
+    rungs = ladder(loops)
+    assert rungs[0] == {}
+
+    def total(choice: Any) -> Any:
+        found = [loops[name][choice.get(name, 0)] for name in loops]
+        return sum(o.bytes for o in found), sum(o.work for o in found)
+
+    points = np.array([total(rung) for rung in rungs])
+    saved, paid = -np.diff(points[:, 0]), np.diff(points[:, 1])
+    assert (saved > 0).all()
+    assert (np.diff(paid / saved) >= 0).all()
+    least = sum(min(option.bytes for option in found) for found in loops.values())
+    assert points[-1, 0] == pytest.approx(least)
