@@ -178,9 +178,16 @@ def compile(
     return _compiled(graph, fast_module if style == "fast" else module, rewrites, plan)
 
 
-def compile_for_calls(graph: Graph) -> Compiled:
-    """Compile a graph whose source nobody is going to read, as the functions of functions do."""
-    return _compiled(graph, bare_module, DEFAULT, None)
+def compile_for_calls(graph: Graph) -> tuple[Module, Callable[..., Any]]:
+    """Compile a graph whose source nobody is going to read, as the functions of functions do.
+
+    The graph after the rewrites is not kept: where it is large, it takes much of the time and the
+    memory of a first call.
+    """
+    with collection_paused():
+        written = rewritten(graph, DEFAULT)
+        generated = bare_module(written, graph, VERSION, marked_steps(written))
+        return generated, _function(generated, written.name)
 
 
 def _compiled(

@@ -27,7 +27,7 @@ from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_
 from graphdiff.errors import GradientError
 from graphdiff.graph import numpy_api
 from graphdiff.graph.body import results
-from graphdiff.graph.dag import Graph, here
+from graphdiff.graph.dag import Graph, Marking, here
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Shape
@@ -216,7 +216,7 @@ class Sweep:
                     self.table[node] = cotangent
                     self.pull_back(node, cotangent)
 
-    def marking(self, node: str) -> Any:
+    def marking(self, node: str) -> Marking:
         """Nodes added within are marked as a gradient's, made for this node."""
         attributes = self.graph.dag._node[node]
         return self.graph.marking(

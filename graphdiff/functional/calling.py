@@ -18,7 +18,7 @@ from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import Structure, flatten, unflatten
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import Trace
-from graphdiff.lower.runtime import Compiled
+from graphdiff.lower.source import Module
 
 Build = Callable[[Sequence[Any], Mapping[str, Any]], Trace]
 Inline = Callable[[Graph, Sequence[Any], Mapping[str, Any]], Any]
@@ -40,14 +40,14 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A compiled graph, and how arguments of one form are handed to it.
+    """A graph that was ``compiled``, and how arguments of one form are handed to its code.
 
     ``positions`` and ``conversions`` say which leaves are inputs, and what is called on them first;
     both are None where every leaf is handed over as it is.
     """
 
     trace: Trace
-    compiled: Compiled
+    compiled: Graph
     function: Callable[..., Any]
     spec: Any
     plain: bool
@@ -128,7 +128,7 @@ class Function:
 
         It is in the readable style; what runs is the same program in the fast style.
         """
-        return compile(self._built(args, kwargs).compiled.original, style="readable").source
+        return compile(self._built(args, kwargs).compiled, style="readable").source
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, _ = flatten((args, kwargs))
@@ -225,26 +225,26 @@ def _entry(
         )  # fmt: skip
     if shown != graph.outputs_by_name.keys():
         graph = only(graph, shown)
-    compiled = compile_for_calls(graph)
+    generated, function = compile_for_calls(graph)
     places = {
         name: (i, _conversion(leaf, trace.graph.spec(name).dtype))
         for i, (leaf, name) in enumerate(zip(leaves, trace.inputs, strict=True))
         if name is not None
     }
-    conversions = tuple(places[name] for name in compiled.generated.arguments)
+    conversions = tuple(places[name] for name in generated.arguments)
     direct = conversions == tuple((i, None) for i in range(len(leaves)))
     args, kwargs = structure.spec.children()
     return Entry(
         trace=trace,
-        compiled=compiled,
-        function=compiled.function,
+        compiled=graph,
+        function=function,
         spec=structure.spec if structure.fields is None else None,
         plain=structure.fields is None
         and not kwargs.num_children
         and all(child.is_leaf() for child in args.children()),
         forms=forms,
         conversions=None if direct else conversions,
-        fetch=_fetch(trace, compiled),
+        fetch=_fetch(trace, generated),
     )
 
 
@@ -267,13 +267,13 @@ def only(graph: Graph, outputs: set[str]) -> Graph:
     return graph.viewed(facts)
 
 
-def _fetch(trace: Trace, compiled: Compiled) -> Callable[[Any], Any]:
+def _fetch(trace: Trace, generated: Module) -> Callable[[Any], Any]:
     """From what generated code returns to the nested result, as one expression.
 
     It is written out for tuples, lists and dicts, since building them from their structure takes
     longer than small graphs do.
     """
-    generated, structure = compiled.generated, trace.structure
+    structure = trace.structure
     gradients = dict(generated.gradients)
     scope: dict[str, Any] = {"unflatten": unflatten, "structure": structure}
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphdiff.graph.numpy_api import transpose
+
 if TYPE_CHECKING:
     from graphdiff.graph.tensor import Tensor
 
@@ -97,7 +99,7 @@ class ArrayMethods:
     @property
     def T(self) -> Tensor:
         """The transpose: all axes reversed."""
-        return self._numpy(np.transpose)
+        return transpose(self)
 
     @property
     def mT(self) -> Tensor:

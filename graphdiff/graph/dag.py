@@ -53,6 +53,22 @@ class Setting:
     recompute: bool = False
 
 
+class Marking:
+    """A time in which a graph has another setting; passes enter one for each node."""
+
+    __slots__ = ("before", "graph", "setting")
+
+    def __init__(self, graph: Graph, setting: Setting) -> None:
+        self.graph, self.setting = graph, setting
+
+    def __enter__(self) -> None:
+        self.before = self.graph._setting
+        self.graph._setting = self.setting
+
+    def __exit__(self, *exception: object) -> None:
+        self.graph._setting = self.before
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The size of a graph, and what its gradients cost.
@@ -249,15 +265,11 @@ class Graph:
         finally:
             self._setting = before
 
-    @contextmanager
-    def marking(self, **marks: Any) -> Iterator[None]:
+    def marking(self, **marks: Any) -> Marking:
         """Nodes added within carry these attributes (``phase``, ``origin``, ``of``, …)."""
         before = self._setting
-        self._setting = Setting(marks.pop("scope", before.scope), marks, before.recompute)
-        try:
-            yield
-        finally:
-            self._setting = before
+        scope = marks.pop("scope", before.scope)
+        return Marking(self, Setting(scope, marks, before.recompute))
 
     @contextmanager
     def recomputing(self) -> Iterator[Callable[[Tensor], None]]:
@@ -364,7 +376,7 @@ class Graph:
         return topological_order(self.dag)
 
     def __getitem__(self, name: str) -> Tensor:
-        node = name if name in self.dag else self.dag.graph["outputs"].get(name)
+        node = name if name in self.dag._node else self.dag.graph["outputs"].get(name)
         if node is None:
             raise GraphError(
                 f"there is no node {name!r} in {self.name!r}", hint=near(name, self.dag)
@@ -549,7 +561,7 @@ class Graph:
     def _fresh(self, stem: str) -> str:
         """A name for the next node, which nobody chose."""
         name = f"{stem}_{self._declared}"
-        while name in self:
+        while name in self.dag._node or name in self.outputs_by_name:
             name += "_"
         return name
 

@@ -109,7 +109,7 @@ class Memory:
         seen: set[str] = set()
         orderly: set[str] = set()
         pred = graph.dag._pred
-        for node in graph.order():
+        for node in program.order:
             op, operands = graph.op(node), pred[node]  # in no order
             if op.view and operands:
                 self.owner[node] = self.owner[graph.operands(node)[0]]
@@ -192,6 +192,8 @@ class _Assignment:
         """For values that lead to an output the next on the way; for the first ones, the output."""
         leads: dict[str, str] = {}
         first: dict[str, str] = {}
+        if not self.outs:
+            return leads, first
         places = {node: i for i, (_, node) in enumerate(self.steps) if node in self.memory.own}
         for output in self.outs:
             node: str | None = output

@@ -223,5 +223,16 @@ class Names:
         return name
 
 
+class Numbered(Names):
+    """Names for code that nobody is going to read: numbers, which take no time to choose."""
+
+    def variable(self, node: str) -> str:
+        """The variable of a node."""
+        name = self.variables.get(node)
+        if name is None:
+            name = self.variables[node] = self._unique("v")
+        return name
+
+
 def _part(name: str) -> str:
     return f"({name})" if "/" in name and ("∂" in name or name.startswith("d")) else name

@@ -127,7 +127,8 @@ class Program:
     ``steps`` says what is computed and freed, and when. ``dimensions`` gives the variable of each
     named dimension. ``results`` is the text for each output, and ``reads`` the values in it.
     ``inner_arrays`` are the constants inside loops and branches, by their variables; among them
-    are, in the fast style, numbers that are made arrays once.
+    are, in the fast style, numbers that are made arrays once. ``order`` are all nodes, operands
+    first.
     """
 
     graph: Graph
@@ -141,6 +142,7 @@ class Program:
     results: Mapping[str, Written]
     reads: Mapping[str, tuple[str, ...]]
     inner_arrays: Mapping[str, np.ndarray[Any, Any]]
+    order: Sequence[str]
 
     def own_shape(self, shape: Shape) -> Shape:
         """A shape over the variables of the program."""
@@ -231,6 +233,7 @@ class Writer:
         names: Names,
         schedule: Sequence[Step] | None,
         around: Writer | None = None,
+        order: Sequence[str] | None = None,
     ) -> None:
         self.graph = graph
         self.schedule = schedule
@@ -243,7 +246,8 @@ class Writer:
         self.inner_arrays: dict[str, np.ndarray[Any, Any]]
         self.inner_arrays = {} if around is None else around.inner_arrays
         self.pieces: dict[str, Piece] = {}
-        for node in forward_first(graph):
+        self.order = forward_first(graph) if order is None else order
+        for node in self.order:
             operands = [self.pieces[operand] for operand in graph.operands(node)]
             self.pieces[node] = Piece(node, graph.op(node), graph.dag._node[node], operands)
 
@@ -270,6 +274,7 @@ class Writer:
             self._results(),
             {name: self._read(node) for name, node in self.graph.outputs_by_name.items()},
             self.inner_arrays,
+            self.order,
         )
 
     def _name_dimensions(self) -> None:

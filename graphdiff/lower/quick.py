@@ -15,8 +15,9 @@ import numpy as np
 
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import Graph
-from graphdiff.lower.names import Names, identifier
-from graphdiff.lower.program import Piece, Program, Step, Writer, forward_first
+from graphdiff.lower.names import Names, Numbered, identifier
+from graphdiff.lower.program import Piece, Program, Step, Value, Writer, forward_first
+from graphdiff.lower.statements import Line, read_by
 from graphdiff.ops.notation import Site, Written
 from graphdiff.planning.cost import own_memory
 
@@ -29,7 +30,11 @@ UFUNCS = frozenset(name for name in dir(np) if isinstance(getattr(np, name), np.
 
 
 def quick_program(
-    graph: Graph, taken: Iterable[str] = (), schedule: Sequence[Step] | None = None
+    graph: Graph,
+    taken: Iterable[str] = (),
+    schedule: Sequence[Step] | None = None,
+    *,
+    bare: bool = False,
 ) -> Program:
     """The values of a graph, each on a line of its own.
 
@@ -41,26 +46,30 @@ def quick_program(
         Names that may not be used for variables.
     schedule
         The steps of a plan. Without one every value is computed once, in the order of the graph.
+    bare
+        Whether variables are numbers, since nobody is going to read them.
     """
-    steps = schedule or [("compute", node) for node in lines_of(graph)]
+    order = forward_first(graph)
+    steps = schedule or [("compute", node) for node in lines_of(graph, order)]
     own = ("buffer", "math", "out", "results", "take_along_axis", "work", "workspace")
     taken = (*taken, *UFUNCS, *REDUCTIONS, *own)
-    return QuickWriter(graph, Names(graph, taken), steps, planned=schedule is not None).program()
+    names = Numbered(graph, taken) if bare else Names(graph, taken)
+    return QuickWriter(graph, names, steps, order, planned=schedule is not None).program()
 
 
-def lines_of(graph: Graph) -> list[str]:
+def lines_of(graph: Graph, nodes_in_order: Sequence[str]) -> list[str]:
     """The nodes with a line: what owns memory, and views that are read more than once.
 
     A value that is read once is computed just before, as it would be inside an expression.
     """
-    own, numbers = own_memory(graph)
+    own, numbers = own_memory(graph, nodes_in_order)
     nodes, reads, operands = graph.dag._node, graph.dag._succ, graph.dag._pred
     outputs = set(graph.outputs_by_name.values())
     order: list[str] = []
     alone: set[str] = set()  # read by one node only
     written: set[str] = set()
     lines = {*own, *_shared_views(graph, numbers)}
-    for node in forward_first(graph):
+    for node in nodes_in_order:
         count = sum(map(len, reads[node].values()))
         if count == 1 and node not in outputs and not nodes[node]["named"]:
             alone.add(node)
@@ -95,9 +104,16 @@ def _shared_views(graph: Graph, numbers: set[str]) -> Iterator[str]:
             yield node
 
 
-def called(code: str) -> set[str]:
-    """The ufuncs and reductions that a piece of code calls by their bare names."""
-    return {name for name in _CALL.findall(code) if name in UFUNCS or name in REDUCTIONS}
+def called(values: Iterable[Value]) -> set[str]:
+    """The ufuncs and reductions that values call by their bare names."""
+    found: set[str] = set()
+    for value in values:
+        text = value.code.text
+        if value.block or text.count("(") > 1:
+            found.update(_CALL.findall(read_by(Line(0, value))))
+        else:
+            found.add(text.partition("(")[0])
+    return {name for name in found if name in UFUNCS or name in REDUCTIONS}
 
 
 class InnerWriter(Writer):
@@ -121,8 +137,16 @@ _SECOND = frozenset({"mean"})  # ops whose quick code has a second array, of the
 class QuickWriter(Writer):
     """Writes single calls, one a line."""
 
-    def __init__(self, graph: Graph, names: Names, steps: Sequence[Step], *, planned: bool) -> None:
-        super().__init__(graph, names, steps)
+    def __init__(
+        self,
+        graph: Graph,
+        names: Names,
+        steps: Sequence[Step],
+        order: Sequence[str],
+        *,
+        planned: bool,
+    ) -> None:
+        super().__init__(graph, names, steps, order=order)
         self.own_kernels = not planned  # plans know the memory that the usual code takes
         self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
 

@@ -411,6 +411,8 @@ def _ops(graph: Graph, nodes: Iterable[str]) -> Iterator[Op]:
     for node in nodes:
         op = graph.op(node)
         yield op
+        if not op.bodies:
+            continue
         for body in bodies_of(op, graph.dag._node[node]["params"]).values():
             yield from _ops(body, body.order())
 

@@ -10,7 +10,7 @@ kernel works with) is an operand of its own, a `Scratch`, that costs nothing and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -109,10 +109,11 @@ def owners(graph: Graph) -> Owners:
     In topological order, with each node's ``phase`` and ``policy``, and the graph attribute
     ``outputs``. Linear in nodes and edges.
     """
-    own, numbers = own_memory(graph)
+    order = graph.order()
+    own, numbers = own_memory(graph, order)
     dag = nx.DiGraph()
     bases: dict[str, tuple[str, ...]] = {}
-    for node in graph.order():
+    for node in order:
         attributes = graph.dag._node[node]
         if node in numbers or attributes["op"] in SOURCES:
             bases[node] = ()
@@ -132,12 +133,15 @@ def owners(graph: Graph) -> Owners:
     return Owners(dag, numbers)
 
 
-def own_memory(graph: Graph) -> tuple[set[str], set[str]]:
-    """The nodes whose values own memory, and those that are written into the code as numbers."""
+def own_memory(graph: Graph, order: Iterable[str]) -> tuple[set[str], set[str]]:
+    """The nodes whose values own memory, and those that are written into the code as numbers.
+
+    The order is a topological one.
+    """
     own: set[str] = set()
     numbers: set[str] = set()
     handed = set(graph.outputs_by_name.values())
-    for node in graph.order():
+    for node in order:
         operands = graph.operands(node)
         if node not in handed and _is_number(graph, node, operands, numbers):
             numbers.add(node)

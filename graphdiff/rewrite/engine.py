@@ -221,14 +221,18 @@ def sweep(draft: Draft, *tables: Rules) -> None:
     fired = Counter(dag.graph.get("rewrites", {}))
     queue = deque(draft.order())
     waiting: set[str] = set()  # again, after a change
+    known: dict[tuple[str, ...], list[Rule]] = {}
     while queue:
         node = queue.popleft()
         waiting.discard(node)
         if node not in nodes:
             continue
-        ops = tuple([nodes[source]["op"] for source in dag._pred[node]])
-        name = nodes[node]["op"]
-        found = _first(draft.graph, node, [rule for table in tables for rule in table(name, ops)])
+        kind = (nodes[node]["op"], *[nodes[source]["op"] for source in dag._pred[node]])
+        rules = known.get(kind)
+        if rules is None:
+            rules = [rule for table in tables for rule in table(kind[0], kind[1:])]
+            known[kind] = rules
+        found = _first(draft.graph, node, rules) if rules else None
         if found is None:
             continue
         rule, replacement, added = found
@@ -246,9 +250,8 @@ def sweep(draft: Draft, *tables: Rules) -> None:
 
 def _first(graph: Graph, node: str, rules: Sequence[Rule]) -> tuple[str, str, list[str]] | None:
     """The first rule that fits a node, its replacement, and the nodes that were added for it."""
-    if not rules:
-        return None
-    attributes = graph.dag._node[node]
+    nodes = graph.dag._node
+    count, attributes = len(nodes), nodes[node]
     marks = {key: attributes[key] for key in _INHERITED if key in attributes}
     if attributes.get("policy") == "recompute":
         marks["policy"] = "recompute"
@@ -256,12 +259,12 @@ def _first(graph: Graph, node: str, rules: Sequence[Rule]) -> tuple[str, str, li
     operands = tensor.operands
     with graph.marking(**marks):
         for rule in rules:
-            count = len(graph.dag)
             replacement = rule(tensor, *operands)
-            added = _last(graph, len(graph.dag) - count)
+            added = _last(graph, len(nodes) - count) if len(nodes) > count else []
             if replacement is not None:
                 return rule.__name__, replacement.name, added
-            graph.dag.remove_nodes_from(added)
+            if added:
+                graph.dag.remove_nodes_from(added)
     return None
 
 
