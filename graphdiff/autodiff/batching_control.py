@@ -28,13 +28,18 @@ def scan(use: Use, batch: Batch) -> tuple[Tensor, ...]:
     whole = moved & set(range(carries))
     values = _handed(operands, whole, range(carries, carries + slices), use.length)
     loop = values[0].graph.apply("scan", values, {**params, "body": body})
-    return _taken(loop, ends, carries, use.length)
+    left = range(len(ends), len(ends) + carries * params["leaves"])
+    taken = _taken(loop, ends, carries, use.length)
+    return (*taken, *(loop.graph.apply("result", (loop,), {"index": i}) for i in left))
 
 
 def reversal(use: Use, batch: Batch) -> tuple[Tensor, ...]:
     """The steps of a loop from the last to the first: both bodies are made for many."""
     params, operands, length = use.params, use.operands, use.length
     carries, states, slices = params["carries"], params["states"], params["slices"]
+    count = len(operands) - states * params["left"]
+    left = tuple(x.value for x in operands[count:])  # as the other loop, made for many, left them
+    operands = operands[:count]
     given = {i for i, x in enumerate(operands) if x.has_axis}
     moved = _moved(params["step"], states, {i - carries for i in given if i >= carries})
     stated = moved & set(range(states))
@@ -48,7 +53,7 @@ def reversal(use: Use, batch: Batch) -> tuple[Tensor, ...]:
     body, ends = _batched(params["body"], moved, whole, length, batch)
     first = carries + states
     whole |= {carries + i for i in stated}
-    values = _handed(operands, whole, range(first, first + slices), length)
+    values = (*_handed(operands, whole, range(first, first + slices), length), *left)
     loop = values[0].graph.apply("reversal", values, {**params, "body": body, "step": step})
     return _taken(loop, ends, carries, length)
 

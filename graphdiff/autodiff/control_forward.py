@@ -82,6 +82,7 @@ def _push_loop(
         changed["condition"] = _unread(params["condition"], given, places)
     else:
         changed["slices"] = places.slices + places.slices_of(given)
+        changed["leaves"] = False
     first = {i: tangent.name for i, tangent in tangents.items()}
     first |= {j: zeros(graph, graph.spec(operands[j])).name for j in moved if j not in first}
     values = tuple(graph[name] for name in places.both(operands, first))

@@ -21,7 +21,14 @@ from graphdiff.autodiff.influences import influences
 from graphdiff.autodiff.inside import beside_input, called_in, or_zeros, zeros
 from graphdiff.autodiff.reversals import as_scans, put_in
 from graphdiff.errors import GradientError
-from graphdiff.graph.body import cut_out, input_names, output_nodes, remake, result_of
+from graphdiff.graph.body import (
+    cut_out,
+    input_names,
+    leave_states,
+    output_nodes,
+    remake,
+    result_of,
+)
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 
@@ -133,6 +140,7 @@ def _pull_back_scan(
     if not by:
         return {}
     back = _step_back(loop, varied, by, cotangents, seed, linear, pull_back)
+    _part(loop)
     first = [
         cotangents[i] if i in cotangents and i < carries else zeros(graph, graph.spec(operands[i]))
         for i in back.positions[: len(back.begins)]
@@ -190,11 +198,13 @@ def _from_checkpoints(
     for name in loop.inputs[:carries]:
         if f"{name}_before" not in step:
             step._rename(name, f"{name}_before")
+    left = leave_states(graph, loop.node, params["checkpoints"])
     values = (
         *first,
         *(graph[name] for name in loop.operands[:carries]),
         *rows,
         *(graph[name] for name in loop.operands[carries:]),
+        *left,
     )
     changed = {
         "body": body,
@@ -206,6 +216,7 @@ def _from_checkpoints(
         "reverse": params["reverse"],
         "index": params["index"],
         "checkpoints": params["checkpoints"],
+        "left": bool(left),
     }
     return graph.apply("reversal", values, changed)
 
@@ -255,6 +266,17 @@ def _step_back(
         begins.append(total.name)
     ends += [found[i].name for i in slices]
     return _StepBack(begins, [given[i].name for i in rows], ends, [*varied, *sums, *slices])
+
+
+def _part(loop: _Loop) -> None:
+    """Let no loop leave states in a step forward for one in the step back: these are two graphs."""
+    body, forward = loop.body, loop.forward
+    for node in body.of_op("reversal"):
+        params = body.dag.nodes[node]["params"]
+        if node not in forward.dag and params["left"]:
+            operands = body.operands(node)[: -params["states"]]
+            same = {i: i for i in range(len(output_nodes(params["body"])))}
+            remake(body, node, operands, {**params, "left": False}, same)
 
 
 def _needed(loop: _Loop, back: _StepBack) -> tuple[list[str], list[str]]:

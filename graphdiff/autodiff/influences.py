@@ -26,7 +26,7 @@ def influences(graph: Graph, node: str) -> list[set[int]]:
             for j in [j for j in entry if j < carries]:
                 entry |= found[j]
         if before == list(map(len, found)):
-            return found
+            return found + [set() for _ in range(carries * params.get("leaves", False))]
 
 
 def _dependence(body: Graph) -> list[set[int]]:

@@ -25,7 +25,8 @@ def as_scans(graph: Graph, node: str) -> Graph:
             Tensor(result, result._insert("input", {}, graph.spec(operand), (), f"x{i}"))
             for i, operand in enumerate(graph.operands(node))
         ]
-        first, others = operands[:carries], operands[carries:]
+        count = len(operands) - states * params["left"]
+        first, others = operands[:carries], operands[carries:count]
         alike = {"length": params["length"], "index": params["index"]}
         forward = {"body": step, "carries": states, "slices": given, "reverse": params["reverse"]}
         run = result.apply("scan", others, {**forward, **alike})

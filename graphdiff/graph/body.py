@@ -219,3 +219,20 @@ def result_of(graph: Graph, node: str, index: int, **marks: Any) -> Tensor:
         return Tensor(graph, found[0])
     with graph.marking(**marks):
         return graph.apply("result", (Tensor(graph, node),), {"index": index})
+
+
+def leave_states(graph: Graph, node: str, checkpoints: int) -> list[Tensor]:
+    """Let a loop leave states for a reversal, those that its first sweep would keep.
+
+    None where it does so already for another one, nor where a single state is to be kept: the sweep
+    is then one of many.
+    """
+    attributes = graph.dag.nodes[node]
+    params = attributes["params"]
+    if params["leaves"] or not params["carries"] or checkpoints < 2:
+        return []
+    count = len(output_nodes(params["body"]))
+    changed = {**params, "checkpoints": checkpoints, "leaves": True}
+    remake(graph, node, graph.operands(node), changed, {i: i for i in range(count)})
+    marks = {key: attributes[key] for key in ("phase", "scope", "origin")}
+    return [result_of(graph, node, count + j, **marks) for j in range(params["carries"])]

@@ -83,11 +83,12 @@ def scan(
     from the last step to the first, which reads what the first loop stored: of each step the values
     that the derivative needs.
 
-    With ``checkpoints=c`` the first loop stores nothing. The gradient runs the steps again from the
-    carries that it keeps, of which there are never more than c: beside once in each step back, of l
-    steps r·l − C(c + r, c + 1) in all, where r is the least number with C(c + r, c) ≥ l. No
-    schedule runs fewer (A. Griewank and A. Walther, "Algorithm 799: revolve", 2000). The values are
-    the same to the last bit. What is differentiated once more stores every step.
+    With ``checkpoints=c`` the first loop leaves a few of its carries, and the gradient runs steps
+    again from those that are kept, never more than c beside the one that it is at. Beside once in
+    each step back, of l steps r·l − C(c + r, c + 1) are run in all, where r is the least number
+    with C(c + r, c) ≥ l; the first l − 1 are the loop itself, but for c = 1. No schedule runs
+    fewer (A. Griewank and A. Walther, "Algorithm 799: revolve", 2000). The values are the same to
+    the last bit. What is differentiated once more stores every step.
 
     Examples
     --------

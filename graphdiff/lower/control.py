@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphdiff.graph.body import input_names, output_nodes, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.lower.names import identifier
-from graphdiff.lower.reversal import reversal
+from graphdiff.lower.reversal import leave, reversal
 from graphdiff.lower.statements import defines, renamed, replaced
 from graphdiff.lower.steps import (
     Block,
@@ -62,10 +62,12 @@ def _scan(writer: Writer, node: str) -> Block:
     stores = stacks(writer, body, taken, outputs, carries, length, written)
     for carry in carried:
         written.add(f"{carry.variable} = {carry.first}")
-    used = used or bool(stores)
+    kept = leave(writer, inner, node, taken, carried, counter, written)
+    used = used or bool(stores or kept)
     order = f"range({dimension_code(writer.own_shape((length,))[0]).text})"
     order = f"reversed({order})" if params["reverse"] else order
     written.add(f"for {counter if used else '_'} in {order}:")
+    written.lines += kept
     written.add(*head, depth=1)
     rest = put_rows(inner, stores, inputs[:carries], counter, written)
     steps(inner, carried, rest, written)

@@ -71,7 +71,8 @@ def _of_loop(
         return Written(", ".join(chosen), LOOSEST)
     own = params["carries"] + params.get("slices", 0)
     carried = {i: text for i, text in taken.items() if i < params["carries"]}
-    outside = texts[own + params.get("states", 0) :]
+    states = params.get("states", 0)
+    outside = texts[own + states : len(texts) - states * params.get("left", False)]
     if op.name == "reversal":
         own += len(output_nodes(params["step"])) - params["states"]
     inside = _Inside(params["body"], outside, own, carried)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphdiff.graph.body import carried_as, input_names, output_nodes, results
 from graphdiff.graph.dag import Graph
@@ -187,7 +187,10 @@ class Names:
             return identifier(self.nodes[node]["local"])
         params = self.nodes[self.graph.operands(node)[0]]["params"]
         body, index = params.get("body", params.get("then")), self.nodes[node]["params"]["index"]
-        inner = output_nodes(body)[index]
+        ends = output_nodes(body)
+        if index >= len(ends):
+            return kept_as(input_names(body)[: params["carries"]], index - len(ends))
+        inner = ends[index]
         attributes = body.dag.nodes[inner]
         name = inner if attributes["named"] else None
         if name is None and ends_a_line(body.dag, inner):
@@ -232,6 +235,12 @@ class Numbered(Names):
         if name is None:
             name = self.variables[node] = self._unique("v")
         return name
+
+
+def kept_as(states: Sequence[str], index: int) -> str:
+    """What the states are called that a loop keeps of one that it carries."""
+    name = states[index].removesuffix("_before")
+    return "kept" if len(states) == 1 else f"kept_{identifier(name)}"
 
 
 def _part(name: str) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphdiff.graph.body import cut_out, input_names, output_nodes, results
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.lower.names import identifier
+from graphdiff.lower.names import identifier, kept_as
+from graphdiff.lower.statements import Line
 from graphdiff.lower.steps import (
     Block,
     Carry,
@@ -41,7 +42,7 @@ def reversal(writer: Writer, node: str) -> Block:
     inputs, outputs, residuals = input_names(body), output_nodes(body), output_nodes(step)[states:]
     back, taken, written = writer.within(body), results(writer.graph, node), Block()
     counter = back.names.counter(identifier(inputs[-1]) if params["index"] else None)
-    given = operands[carries + states :]
+    given = _given(params, operands)
     head = _hand_in(writer, back, inputs[carries + len(residuals) :], given, params, counter)
     carried = carry_all(writer, back, operands[:carries], taken, inputs, outputs)
     stores = stacks(writer, body, taken, outputs, carries, params["length"], written)
@@ -61,13 +62,19 @@ def reversal(writer: Writer, node: str) -> Block:
     return written
 
 
+def _given(params: Mapping[str, Any], operands: Sequence[str]) -> Sequence[str]:
+    """The operands that both steps are handed."""
+    states = params["states"]
+    return operands[params["carries"] + states : len(operands) - states * params["left"]]
+
+
 def _run_again(
     writer: Writer, back: Writer, again: Writer, node: str, counter: str, written: Block
 ) -> None:
     """The head of the loop, and in it what leads to the state before the step."""
     params, operands = writer.pieces[node].facts["params"], writer.graph.operands(node)
     step: Graph = params["step"]
-    start, states, most = params["carries"], params["states"], params["checkpoints"]
+    states, most, given = params["states"], params["checkpoints"], _given(params, operands)
     inputs, outputs = input_names(step), output_nodes(step)[:states]
     length = dimension_code(writer.own_shape((params["length"],))[0])
     from_last = f"{length.within(ADD)} - 1 - " if params["reverse"] else ""
@@ -83,27 +90,22 @@ def _run_again(
     for name, variable in zip(inputs, variables, strict=False):
         again.give(name, variable)
         onward.give(name, variable)
-    kept, begin, places = helper("kept"), helper("begin"), helper("places")
-    first = [typed(writer.pieces[name]).text for name in operands[start : start + states]]
+    kept = _kept(writer, back, node, inputs[:states], written)
+    begin, places = helper("begin"), helper("places")
+    written.add(f"for {number} in reversed(range({length.text})):")
     written.add(
-        f"# the states before a few of the steps, at most {most} at a time",
-        f"{kept} = {{0: {_together(first)}}}",
-        f"for {number} in reversed(range({length.text})):",
-    )
-    written.add(
-        f"{begin} = max({kept})",
-        f"{', '.join(variables)} = {kept}[{begin}]",
-        f"{places} = snapshots({begin}, {number}, {most} - len({kept}))",
+        f"{begin} = max({kept[0]})",
+        *(f"{variable} = {of}[{begin}]" for variable, of in zip(variables, kept, strict=True)),
+        f"{places} = snapshots({begin}, {number}, {most} - len({kept[0]}))",
         depth=1,
     )
     inner = onward.names.counter()
     place = helper("m") if from_last else inner
     run = Block()
     run.add(f"for {place} in range({begin}, {number}):")
-    run.add(f"if {place} in {places}:", depth=1)
-    run.add(f"{kept}[{place}] = {_together(_own(step, outputs, variables))}", depth=2)
+    run.lines += _keep(kept, place, places, _own(step, outputs, variables))
     run.add(*([f"{inner} = {from_last}{place}"] if from_last else []), depth=1)
-    head = _hand_in(writer, onward, inputs[states:], operands[start + states :], params, inner)
+    head = _hand_in(writer, onward, inputs[states:], given, params, inner)
     run.add(*head, depth=1)
     carried = [
         Carry(variable, "", False, before, after)  # a new array each time: the old one may be kept
@@ -111,7 +113,65 @@ def _run_again(
     ]
     steps(onward, carried, [], run)
     written.lines += [line.moved(1) for line in run.lines]
-    written.add(f"{kept}.pop({number}, None)", *numbered, depth=1)
+    written.add(*(f"{of}.pop({number}, None)" for of in kept), *numbered, depth=1)
+
+
+def _kept(
+    writer: Writer, back: Writer, node: str, states: Sequence[str], written: Block
+) -> list[str]:
+    """The variables for what is kept of each state, with the first one in it."""
+    params, operands = writer.pieces[node].facts["params"], writer.graph.operands(node)
+    start, most = params["carries"], params["checkpoints"]
+    first = [typed(writer.pieces[name]).text for name in operands[start : start + len(states)]]
+    written.add(f"# the states before a few of the steps, at most {most} at a time")
+    if params["left"]:
+        kept = [writer.pieces[name].text.text for name in operands[len(operands) - len(states) :]]
+        written.add(*(f"{of}[0] = {text}" for of, text in zip(kept, first, strict=True)))
+    else:
+        kept = [back.names.helper(kept_as(states, j)) for j in range(len(states))]
+        written.add(*(f"{of} = {{0: {text}}}" for of, text in zip(kept, first, strict=True)))
+    return kept
+
+
+def _keep(kept: Sequence[str], place: str, places: str, states: Sequence[str]) -> list[Line]:
+    """Statements of a step that keep the states before it, if it is among some places."""
+    block = Block()
+    block.add(f"if {place} in {places}:", depth=1)
+    block.add(*(f"{of}[{place}] = {text}" for of, text in zip(kept, states, strict=True)), depth=2)
+    return block.lines
+
+
+def leave(
+    writer: Writer,
+    inner: Writer,
+    node: str,
+    taken: Mapping[int, list[str]],
+    carried: Sequence[Carry],
+    counter: str,
+    written: Block,
+) -> list[Line]:
+    """Let a loop leave states for its reversal: those that the first sweep of revolve keeps.
+
+    Returns the statements that each step begins with.
+    """
+    params, body = writer.pieces[node].facts["params"], inner.graph
+    count = len(output_nodes(body))
+    left = [j for j in range(params["carries"]) if count + j in taken]
+    if not left:
+        return []
+    for j in left:
+        carried[j].fresh = False  # a new array each time: the old one may be kept
+        written.texts[count + j] = writer.names.variable(taken[count + j][0])
+    kept = [written.texts[count + j] for j in left]
+    length = dimension_code(writer.own_shape((params["length"],))[0]).within(ADD)
+    places, room = inner.names.helper("places"), params["checkpoints"] - 1
+    early = f"*snapshots(0, {length} - 1, {room}), " if room else ""
+    written.add("# the states before a few of the steps, for the gradient")
+    written.add(*(f"{of} = {{}}" for of in kept), f"{places} = [{early}{length} - 1]")
+    ends, variables = output_nodes(body), [carried[j].variable for j in left]
+    texts = _own(body, [ends[j] for j in left], variables)
+    place = f"{length} - 1 - {counter}" if params["reverse"] else counter
+    return _keep(kept, place, places, texts)
 
 
 def _own(step: Graph, outputs: Sequence[str], variables: Sequence[str]) -> list[str]:
@@ -122,10 +182,6 @@ def _own(step: Graph, outputs: Sequence[str], variables: Sequence[str]) -> list[
         else variable
         for variable, output, owner in zip(variables, outputs, owners, strict=True)
     ]  # fmt: skip
-
-
-def _together(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def _hand_in(

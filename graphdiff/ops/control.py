@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
-from graphdiff.ops.dimension import Dimension, dimension
+from graphdiff.ops.dimension import Dimension, combine, dimension
 from graphdiff.ops.kernels import snapshots
 from graphdiff.ops.notation import Form, Site, Written
 from graphdiff.ops.op import REQUIRED, Op
@@ -41,10 +41,24 @@ def _infer_scan(
     reverse: bool,
     index: bool,
     checkpoints: int | None,
+    leaves: bool,
 ) -> Spec:
     rest = specs[carries:]
     given = [*specs[:carries], *_slices_of(rest[:slices], length), *rest[slices:]]
-    return _check_steps(body, given, carries, length, index)
+    found = _check_steps(body, given, carries, length, index)
+    if not leaves:
+        return found
+    if checkpoints is None:
+        raise GraphError("a loop leaves states for checkpoints only")
+    return Spec.several((*found.parts, *_left(specs[:carries], length, checkpoints)))
+
+
+def _left(states: Sequence[Spec], length: Dimension, checkpoints: int) -> list[Spec]:
+    """What is left of each state for the way back: before some steps, but for the first one."""
+    count = combine("min", checkpoints, combine("-", length, 1))
+    if isinstance(count, int):
+        count = max(0, count)
+    return [Spec((count, *spec.shape), spec.dtype) for spec in states]
 
 
 def _slices_of(specs: Sequence[Spec], length: Dimension) -> list[Spec]:
@@ -77,7 +91,12 @@ def _infer_reversal(
     reverse: bool,
     index: bool,
     checkpoints: int,
+    left: bool,
 ) -> Spec:
+    if left:
+        specs, last = specs[:-states], specs[-states:]
+        wanted = _left(specs[carries : carries + states], length, checkpoints)
+        _check(last, wanted, "the states that were left")
     first, rest = specs[:carries], specs[carries + states :]
     each = _slices_of(rest[:slices], length)
     before = specs[carries : carries + states]
@@ -164,6 +183,7 @@ scan = Op(
         "reverse": False,
         "index": False,
         "checkpoints": None,
+        "leaves": False,
     },
     normal=_normal_loop("body"),
     formula=_called("body"),
@@ -177,7 +197,8 @@ slices along the first axis are handed to the steps, and values that are the sam
 ``index`` the body has one input more, the number of the step. The results are the carried values
 after the last step, and the other outputs of all steps stacked. ``reverse`` runs from the last step
 to the first. With ``checkpoints`` the derivative in reverse mode is a `reversal` that keeps so many
-states at a time.
+states at a time. A loop that ``leaves`` states for it has one result more for each carried value,
+those before some steps, which nothing else can take.
 """
 
 reversal = Op(
@@ -194,6 +215,7 @@ reversal = Op(
         "reverse": False,
         "index": False,
         "checkpoints": REQUIRED,
+        "left": False,
     },
     normal=_normal_loop("body", "step"),
     formula=_called("body"),
@@ -209,7 +231,9 @@ same in all steps. The graph ``step`` takes states, slices and what is the same,
 states after a step and in *residuals*; ``body`` takes carries, the residuals of the same step,
 slices, and what is the same, and results in carries and what is stacked. With ``index`` both have
 one input more, the number of the step. ``reverse`` says that the other loop runs from the last
-step.
+step. The last operands are what the other loop left of each state, where it did (``left``); their
+memory is used again, so another reversal, or a second run, would find nothing left and run the
+steps once more.
 
 At most ``checkpoints`` states are kept at a time, the first among them, and of the steps forward as
 few are run as that allows: r·l − C(c + r, c + 1) for l steps and c states, where r is the least

@@ -33,24 +33,25 @@ class Option(NamedTuple):
     states: int
 
 
-def options(length: int, stored: Taken, one: Taken, two: Taken) -> list[Option]:
-    """What each number of states takes, given what storing, one state and two states take.
+def options(length: int, stored: Taken, one: Taken, two: Taken, three: Taken) -> list[Option]:
+    """What each number of states takes, given what storing and the first three numbers take.
 
-    Memory grows by one state after the other, and work is the same for each step that is run again.
+    From two on memory grows by one state after the other, and work is the same for each step that
+    is run again.
     """
-    most, fewer = forward_steps(length, 1), forward_steps(length, 2)
-    step = (one.work - two.work) / (most - fewer) if most > fewer else 0.0
-    found = [Option(*stored, 0)]
-    for states in _numbers(max(1, length - 1)):
-        work = one.work - step * (most - forward_steps(length, states))
-        found.append(Option(one.bytes + (states - 1) * (two.bytes - one.bytes), work, states))
+    most, fewer = forward_steps(length, 2), forward_steps(length, 3)
+    step = (two.work - three.work) / (most - fewer) if most > fewer else 0.0
+    found = [Option(*stored, 0), Option(*one, 1)]
+    for states in _numbers(length - 1)[1:]:
+        work = two.work - step * (most - forward_steps(length, states))
+        found.append(Option(two.bytes + (states - 2) * (three.bytes - two.bytes), work, states))
     return found
 
 
 def _numbers(most: int) -> list[int]:
     """The numbers of states that are options."""
     numbers = list(range(1, min(most, DENSE) + 1))
-    while numbers[-1] < most:
+    while numbers and numbers[-1] < most:
         numbers.append(min(most, numbers[-1] * 9 // 8))
     return numbers
 

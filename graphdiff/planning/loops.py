@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from graphdiff.errors import PlanError
 from graphdiff.graph.body import bodies_of, cut_out, input_names, output_nodes
@@ -34,8 +35,19 @@ def runs(
                 node=node, op=graph.op(node).name, origin=graph.dag.nodes[node]["origin"],
                 hint="sizes={…}",
             )  # fmt: skip
-        times[2] = forward_steps(evaluate_dimension(length, sizes or {}), params["checkpoints"])
+        times[2] = _steps_again(evaluate_dimension(length, sizes or {}), params)
     return list(zip(parts_of(graph, node), times, strict=False))
+
+
+def _steps_again(length: int, params: Mapping[str, Any]) -> int:
+    """How many steps a loop runs again; the first sweep is not, where the other loop left states.
+
+    A length of 0 has none.
+    """
+    if length < 1:
+        return 0
+    first: int = (length - 1) * params["left"]
+    return forward_steps(length, params["checkpoints"]) - first
 
 
 def parts_of(graph: Graph, node: str) -> list[Graph]:
@@ -76,6 +88,6 @@ def loops_again(graph: Graph, sizes: Mapping[str, int]) -> tuple[LoopSteps, ...]
     for node in graph.of_op("reversal"):
         params = graph.dag.nodes[node]["params"]
         length, states = evaluate_dimension(params["length"], sizes), params["checkpoints"]
-        again = forward_steps(length, states) if length else 0
+        again = _steps_again(length, params)
         found.append(LoopSteps(node, params["body"].name, length, states, again))
     return tuple(found)

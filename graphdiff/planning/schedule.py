@@ -43,7 +43,8 @@ class LoopSteps(NamedTuple):
     """How a loop is run back: of its steps, how many states are kept, and steps are run again.
 
     ``repeated`` is r·l − C(s + r, s + 1) for l ``steps`` and s ``snapshots``, where r is the least
-    number with C(s + r, s) ≥ l. Beside it each step is run once more in its step back.
+    number with C(s + r, s) ≥ l; less l − 1 for the first sweep where the loop itself leaves the
+    states for the way back. Beside it each step is run once more in its step back.
     """
 
     node: str

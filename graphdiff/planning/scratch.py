@@ -110,10 +110,11 @@ def workspace_of(graph: Graph, node: str, out: Spec, specs: Sequence[Spec]) -> A
 def inside(graph: Graph, node: str, sizes: Sizes = None) -> Dimension:
     """The bytes that a loop or a branch takes beside its results.
 
-    Of a loop with checkpoints, the states that it keeps are among them.
+    Of a loop with checkpoints, the states that it keeps are among them, but for those that are left
+    to it.
     """
     params = graph.dag.nodes[node]["params"]
-    checkpointed = "states" in params
+    checkpointed, left = "states" in params, params.get("left", False)
     total = _kept(graph, node, sizes) if checkpointed else 0
     parts, taken = graph.spec(node).parts, _taken(graph, node)
     for i in range(params.get("carries", 0)):  # that nobody takes at the end
@@ -126,7 +127,7 @@ def inside(graph: Graph, node: str, sizes: Sizes = None) -> Dimension:
         step = _Step(body, count, sizes, named=i == 1 and checkpointed)
         total = step.stays + total
         most = combine("max", step.most, most)
-        if i == 2:  # the states on the way
+        if i == 2 and not left:  # the states on the way
             for name in output_nodes(body):
                 total = bytes_of(body, name, sizes) + total
     return most + total
@@ -138,6 +139,7 @@ def _kept(graph: Graph, node: str, sizes: Sizes) -> Dimension:
     carries, states, length = params["carries"], params["states"], params["length"]
     length = length if sizes is None else evaluate_dimension(length, sizes)
     most = combine("max", 1, combine("min", params["checkpoints"], combine("-", length, 1)))
+    most = 1 if params["left"] else most
     total: Dimension = 0
     for operand in graph.operands(node)[carries : carries + states]:
         own = graph.dag.nodes[operand]["op"] == "broadcast_to" and begins_loops(graph, operand)

@@ -56,7 +56,7 @@ class Snapshots:
         stored = self._taken({})
         self.ladder = ladder(
             {
-                loop: options(length, stored, *(self._taken({loop: s}) for s in (1, 2)))
+                loop: options(length, stored, *(self._taken({loop: s}) for s in (1, 2, 3)))
                 for loop, length in steps.items()
             }
         )

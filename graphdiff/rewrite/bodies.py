@@ -40,10 +40,13 @@ def _narrow_scan(graph: Graph, node: str) -> None:
     params = graph.dag.nodes[node]["params"]
     body, carries, slices = params["body"], params["carries"], params["slices"]
     inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
-    wanted, read = _live(body, carries, set(results(graph, node)))
+    taken = results(graph, node)
+    left = {i - len(outputs) for i in taken if i >= len(outputs)}
+    wanted, read = _live(body, carries, {*taken} & {*range(len(outputs))} | left)
     kept = [i for i, name in enumerate(inputs) if (i in wanted if i < carries else name in read)]
     ends = sorted(wanted)
-    if len(kept) == len(inputs) and len(ends) == len(outputs):
+    leaves = bool(left)
+    if len(kept) == len(inputs) and len(ends) == len(outputs) and leaves == params["leaves"]:
         return
     count = len(operands)
     changed = {
@@ -52,9 +55,12 @@ def _narrow_scan(graph: Graph, node: str) -> None:
         "carries": sum(i < carries for i in kept),
         "slices": sum(carries <= i < carries + slices for i in kept),
         "index": any(i >= count for i in kept),
+        "leaves": leaves,
     }
     given = [operands[i] for i in kept if i < count]
-    remake(graph, node, given, changed, {old: new for new, old in enumerate(ends)})
+    moved = {old: new for new, old in enumerate(ends)}
+    moved |= {len(outputs) + j: len(ends) + moved[j] for j in left}
+    remake(graph, node, given, changed, moved)
 
 
 def _hand_in_once(graph: Graph, node: str) -> None:
@@ -85,7 +91,7 @@ def _hand_in_once(graph: Graph, node: str) -> None:
         "body": cut_out(body, output_nodes(body), begins),
         "slices": slices - len(same),
     }
-    every = {i: i for i in range(len(output_nodes(body)))}
+    every = {i: i for i in results(graph, node)}
     remake(graph, node, [operands[i] for i in order], changed, every)
 
 
@@ -101,6 +107,8 @@ def _narrow_reversal(graph: Graph, node: str) -> None:
     params = graph.dag.nodes[node]["params"]
     body, step, carries, states = (params[key] for key in ("body", "step", "carries", "states"))
     inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
+    count = len(operands) - states * params["left"]
+    left, operands = operands[count:], operands[:count]
     before, after = input_names(step), output_nodes(step)
     wanted, read = _live(body, carries, set(results(graph, node)))
     residuals = [k for k in range(states, len(after)) if inputs[carries - states + k] in read]
@@ -131,10 +139,12 @@ def _narrow_reversal(graph: Graph, node: str) -> None:
         "states": len(begun),
         "slices": sum(i < carries + states + params["slices"] for i in useful),
         "index": any(i >= len(operands) for i in useful),
+        "left": bool(left and begun),
     }
     places = [*first, *(carries + j for j in begun), *(i for i in useful if i < len(operands))]
     moved = {old: new for new, old in enumerate(sorted(wanted))}
-    remake(graph, node, [operands[i] for i in places], changed, moved)
+    taking = [*(operands[i] for i in places), *(left[j] for j in begun if left)]
+    remake(graph, node, taking, changed, moved)
 
 
 def _narrow_while(graph: Graph, node: str) -> None:
@@ -258,6 +268,8 @@ def _contained(graph: Graph, small: str, large: str) -> dict[int, int] | None:
     if large in users_of(graph.dag, [small]):
         return None
     bodies, longer = bodies_of(op, inner), bodies_of(op, outer)
+    if any(i >= len(output_nodes(next(iter(bodies.values())))) for i in results(graph, small)):
+        return None  # it leaves states
     stepping = [key for key in bodies if key != "condition"]
     found: dict[int, int] = {}
     for i in range(len(output_nodes(bodies[stepping[0]]))):

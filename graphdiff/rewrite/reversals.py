@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphdiff.graph.body import cut_out, input_names, output_nodes, remake
+from graphdiff.graph.body import cut_out, input_names, leave_states, output_nodes, remake, results
 from graphdiff.graph.dag import Graph
 from graphdiff.ops.dimension import Dimension
 from graphdiff.ops.spec import Spec
@@ -110,6 +110,9 @@ def run_again(graph: Graph, snapshots: Mapping[str, int]) -> Graph:
 
     Notes
     -----
+    A loop that still stacks values leaves no states for the loop back: what it results in is one
+    thing in a plan, and the stacks would be there as long as the states.
+
     Linear in nodes and edges.
     """
     draft = Draft(graph)
@@ -174,9 +177,13 @@ def _run_again(draft: Draft, loop: LoopBack, snapshots: int) -> None:
         "checkpoints": snapshots,
     }
     graph.dag.nodes[loop.node]["op"] = "reversal"
-    remake(graph, loop.node, operands, params, {i: i for i in range(len(output_nodes(body.graph)))})
+    same = {i: i for i in range(len(output_nodes(body.graph)))}
+    remake(graph, loop.node, operands, params, same)
     draft.in_order = False
     draft.remove_dead([ours[i] for i in loop.residuals])
+    if max(results(graph, loop.forward), default=0) < states:
+        left = [tensor.name for tensor in leave_states(graph, loop.forward, snapshots)]
+        remake(graph, loop.node, [*operands, *left], {**params, "left": bool(left)}, same)
 
 
 class _Inputs:

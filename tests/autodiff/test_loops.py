@@ -327,3 +327,57 @@ def test_float32_stays() -> None:
 
     value, slope = gd.value_and_grad(f)(np.float32(0.5))
     assert value.dtype == slope.dtype == np.float32
+
+
+def test_two_gradients_of_one_loop_with_checkpoints() -> None:
+    """The loop leaves its states for one of them; the other runs its own first sweep."""
+
+    def both(checkpoints: int | None) -> dict[str, Any]:
+        g = gd.Graph()
+        x, W = g.input("x", (12, 3)), g.parameter("W", (3, 3))
+
+        def step(h: Any, x: Any) -> Any:
+            h = np.tanh(h @ W + x)
+            return h, np.sum(h)
+
+        h, ys = gd.scan(step, np.zeros(3), x, checkpoints=checkpoints)
+        g.output("J", np.sum(h**2))
+        g.output("K", np.prod(h) + np.sum(ys))
+        G = gd.gradient(gd.gradient(g, of="J"), of="K")
+        rng = np.random.default_rng(0)
+        return gd.compile(G)(x=rng.normal(size=(12, 3)), W=rng.normal(size=(3, 3)))
+
+    wanted = both(None)
+    for count in (1, 2, 5, 20):
+        for name, found in both(count).items():
+            np.testing.assert_array_equal(found, wanted[name])
+
+
+def test_loops_with_checkpoints_in_loops_and_branches() -> None:
+    """A loop leaves nothing for a step back that is another loop's."""
+
+    def program(x: Any, W: Any, outer: int | None, inner: int | None) -> Any:
+        def step(h: Any, x: Any) -> Any:
+            def small(_: Any, h: Any) -> Any:
+                return np.tanh(h @ W + x)
+
+            h = gd.fori(0, 5, small, h, checkpoints=inner)
+            h = gd.cond(h[0] > 0, lambda h: gd.fori(0, 3, small, h, checkpoints=inner), np.sin, h)
+            return h, h[0]
+
+        h, ys = gd.scan(step, np.zeros(3), x, checkpoints=outer)
+        return np.sum(h**2) + np.sum(ys)
+
+    rng = np.random.default_rng(0)
+    x, W = rng.normal(size=(6, 3)), rng.normal(size=(3, 3))
+    wanted = gd.grad(partial(program, outer=None, inner=None), argnums=(0, 1))(x, W)
+    hessian = gd.hvp(lambda x: program(x, W, None, None))(x, x)
+    for outer in (None, 3):
+        for inner in (None, 2, 4):
+            f = partial(program, outer=outer, inner=inner)
+            for found, one in zip(gd.grad(f, argnums=(0, 1))(x, W), wanted, strict=True):
+                np.testing.assert_array_equal(found, one)
+            again = gd.hvp(lambda x, f=f: f(x, W))(x, x)
+            np.testing.assert_allclose(again, hessian, rtol=1e-12)
+            many = gd.vmap(gd.grad(f), in_axes=(0, None))(np.stack([x, 2 * x]), W)
+            np.testing.assert_allclose(many[0], wanted[0], rtol=1e-12)
