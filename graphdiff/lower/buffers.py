@@ -51,11 +51,14 @@ class Buffers:
         The arrays of the workspace by their variables.
     views
         For variables that show memory of another one in another shape, that other one.
+    begins
+        For outputs that go into an array of the caller's, the step that is the first to write it.
     """
 
     stores: tuple[str, ...]
     workspace: Mapping[str, Spec] = field(default_factory=dict)
     views: Mapping[str, str] = field(default_factory=dict)
+    begins: Mapping[str, int] = field(default_factory=dict)
 
 
 def planned(memory: Memory, steps: Sequence[Step]) -> Buffers:
@@ -126,15 +129,44 @@ class Memory:
             if value.quick and value.spec.ndim and node in orderly and node not in seen
         }
 
-    def last_reads(self, steps: Sequence[Step]) -> dict[str, int]:
-        """The last step that sees the memory of each value; those handed out are left out."""
+    def reads(self, steps: Sequence[Step]) -> dict[str, int]:
+        """The last step that sees the memory of each value and argument."""
         last: dict[str, int] = {}
         for i, (_, node) in enumerate(steps):
             last[node] = i
             for operand in self.program.values[node].operands:
                 last[self.owner[operand]] = i
+        return last
+
+    def last_reads(self, steps: Sequence[Step]) -> dict[str, int]:
+        """The last step that sees the memory of each value; those handed out are left out."""
         dying = self.own - self.kept
-        return {node: i for node, i in last.items() if node in dying}
+        return {node: i for node, i in self.reads(steps).items() if node in dying}
+
+
+def unread(buffers: Buffers, memory: Memory, steps: Sequence[Step]) -> dict[str, tuple[str, ...]]:
+    """For outputs in arrays of the caller's, the arguments that are read no more by then.
+
+    At the first step that writes the array an argument may still be an operand, if the step works
+    element by element: then it is read before it is written over.
+    """
+    graph, owner = memory.program.graph, memory.owner
+    last = memory.reads(steps)
+    arguments: dict[Spec, list[str]] = {}
+    for argument in memory.program.arguments:
+        if argument not in memory.kept:
+            arguments.setdefault(graph.spec(argument), []).append(argument)
+    found: dict[str, tuple[str, ...]] = {}
+    for output, begin in buffers.begins.items():
+        node = steps[begin][1]
+        operands = graph.operands(node)
+        other = {owner[o] for o in operands if owner[o] != o or not graph.op(node).elementwise}
+        found[output] = tuple(
+            argument
+            for argument in arguments.get(graph.spec(output), ())
+            if last.get(argument, -1) <= begin - (argument in other)
+        )
+    return found
 
 
 def _is_fresh(op: Op) -> bool:
@@ -180,13 +212,16 @@ class _Assignment:
 
     def buffers(self) -> Buffers:
         stores: list[str] = []
+        begins: dict[str, int] = {}
         for i, (_, node) in enumerate(self.steps):
+            if node in self.first:
+                begins[self.first[node]] = i
             dead = self.dying.get(i, [])
             stores.append(self._store(node, dead))
             for other in dead:
                 if other in self.place:
                     self._release(other)
-        return Buffers(tuple(stores), self.workspace, self.views)
+        return Buffers(tuple(stores), self.workspace, self.views, begins)
 
     def _ways(self) -> tuple[dict[str, str], dict[str, str]]:
         """For values that lead to an output the next on the way; for the first ones, the output."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.graph.dag import Graph
-from graphdiff.lower.buffers import SMALL, Buffers, Memory, assigned, is_small, planned
+from graphdiff.lower.buffers import SMALL, Buffers, Memory, assigned, is_small, planned, unread
 from graphdiff.lower.layout import WIDTH, quoted, wrap
 from graphdiff.lower.program import Program, Step
 from graphdiff.lower.quick import REDUCTIONS, called, quick_program
@@ -80,13 +80,15 @@ class Fast(Source):
             needed = self._needed()
             steps = tuple(step for step in steps if step[1] in needed)
         self.buffers = self._assigned(steps, self.outs, workspace=True)
+        self.donors = unread(self.buffers, self.memory, steps) if self.outs else {}
 
     def module(self) -> Module:
         """The text, and how to call it."""
         module = super().module()
+        outs = {name: self.donors[self.graph.outputs_by_name[name]] for name in self._placed}
         places = dimension_places(self.program)
         sizes = tuple(places[name] for name in self._sizes) if self.buffers.workspace else None
-        return replace(module, sizes=sizes, outs=tuple(self._placed))
+        return replace(module, sizes=sizes, outs=outs)
 
     @cached_property
     def _placed(self) -> list[str]:

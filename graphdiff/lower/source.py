@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class Module:
     the function which computes everything needs, each line at its number. ``sizes`` says, for a
     function that can be handed a workspace, where each of its sizes is read: an argument and an
     axis; it is None for other functions. ``outs`` are the outputs that it can put into arrays that
-    it is given.
+    it is given, each with the arguments whose own array it may be, which is then written over.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Module:
     values: tuple[str, ...]
     gradients: Mapping[str, str]
     sizes: tuple[tuple[int, int], ...] | None = None
-    outs: tuple[str, ...] = ()
+    outs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def function(self) -> str:

@@ -1,8 +1,9 @@
 """A run of `fit`: from state to state, one step of compiled code at a time.
 
 The state of training is one frozen value, and a step makes the next one of it. So whatever happens
-between two steps, be it Ctrl-C or the end of the process, finds a state that is whole. Everything
-random follows from the seed, the epoch and the position in it, and needs no state of its own.
+between two steps, be it Ctrl-C or the end of the process, finds a state that is whole; within a
+step, which writes over the optimiser's state, Ctrl-C has to wait. Everything random follows from
+the seed, the epoch and the position in it, and needs no state of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -21,6 +22,7 @@ import graphdiff as gd
 from graphdiff.train import checkpoint
 from graphdiff.train.checking import failure
 from graphdiff.train.data import Array, Examples
+from graphdiff.train.interrupts import Interrupts
 from graphdiff.train.progress import bar
 from graphdiff.train.recording import Record, Recorder
 from graphdiff.train.result import Fit
@@ -31,7 +33,7 @@ Transform = Callable[[dict[str, Array], np.random.Generator], Mapping[str, Array
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Training between two steps.
+    """Training between two steps; after the last of an epoch, the epoch is still to be closed.
 
     Parameters
     ----------
@@ -43,6 +45,8 @@ class State:
         In this epoch: the examples used so far, and the sum of their costs.
     record
         What the finished epochs have left.
+    rates
+        The learning rates of the last step.
     """
 
     values: Mapping[str, Any]
@@ -50,6 +54,7 @@ class State:
     position: int
     total: float
     record: Record
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 class Run:
@@ -69,12 +74,15 @@ class Run:
         self.outputs = {name: f"new {name}" for name in self.trained}
         outs = self.function.generated.outs
         self.placed = {name: new for name, new in self.outputs.items() if new in outs}
+        # The optimiser's state is computed where it is, if that can be. The parameters are not:
+        # they are what is left where the cost is no number.
+        self.in_place = {name for name in step.state if name in outs.get(self.outputs[name], ())}
         self.transform, self.recorder = transform, recorder
         self.dtypes = {name: tensor.dtype for name, tensor in step.graph.inputs.items()}
         self.order: tuple[int, Array] | None = None
         self.checked: set[int] = set()  # the sizes of minibatches that fit
-        # The arrays of the state before the last one, which the next step may write over. The last
-        # one stays whole whatever happens to the step that follows it.
+        # Where the next step puts its results: arrays of the state before the last one, and those
+        # of the last one that are computed in place.
         self.spare: dict[str, Array] = {}
         self.own: Mapping[str, Any] = {}  # the values that the last step gave
         self._fingerprint: str | None = None
@@ -89,10 +97,15 @@ class Run:
         """Step after step, to the end or to an interruption."""
         stopped = ""
         self.save(saver, state)  # if that cannot be done, it is better to know now
-        with bar(self.graph.name, epochs, progress) as tell:
+        with bar(self.graph.name, epochs, progress) as tell, Interrupts() as interrupts:
             try:
                 while not state.record.stopped and state.record.epoch < epochs:
-                    state = self.advance(state)
+                    if state.position < self.length:
+                        interrupts.hold()
+                        state = self.advance(state)
+                        interrupts.release()
+                    else:
+                        state = self.close(state)
                     if saver.due():
                         self.save(saver, state)
                     tell(state.record.epoch + state.position / self.length, state.record.history)
@@ -102,7 +115,7 @@ class Run:
         return self.result(state, stopped or state.record.stopped or "all epochs done")
 
     def advance(self, state: State) -> State:
-        """The state after one step; after the last of an epoch, the epoch is closed."""
+        """The state after one step."""
         count = min(self.batch, self.length - state.position)
         arguments = self.minibatch(state)
         arguments |= self.rates(state)
@@ -115,16 +128,21 @@ class Run:
             raise self.diverged(state, cost)
         values = {name: found[new] for name, new in self.outputs.items()}
         if state.values is self.own:
-            self.spare = {new: self.own[name] for name, new in self.placed.items()}
+            self.spare = {
+                new: (values if name in self.in_place else self.own)[name]
+                for name, new in self.placed.items()
+            }
         self.own = values
         position, total = state.position + count, state.total + count * cost
-        if position < self.length:
-            return State(values, state.steps + 1, position, total, state.record)
         rates = {name: float(arguments[name]) for name in self.step.rates}
-        parameters = {name: values[name].copy() for name in self.step.parameters}
-        costs = {self.of: total / self.length, **rates}
+        return State(values, state.steps + 1, position, total, state.record, rates)
+
+    def close(self, state: State) -> State:
+        """The state before the first step of the next epoch."""
+        parameters = {name: state.values[name].copy() for name in self.step.parameters}
+        costs = {self.of: state.total / self.length, **state.rates}
         record = self.recorder.close(state.record, costs, parameters, self.fixed)
-        following = State(values, state.steps + 1, 0, 0.0, record)
+        following = State(state.values, state.steps, 0, 0.0, record)
         try:
             self.recorder.check(record)
         except gd.TrainingError as error:
@@ -229,7 +247,7 @@ class Run:
         facts = {
             "run": self.fingerprint(), "steps": state.steps, "position": state.position,
             "total": state.total, "epoch": record.epoch, "history": record.history,
-            "best_epoch": record.best_epoch, "stopped": record.stopped,
+            "best_epoch": record.best_epoch, "stopped": record.stopped, "rates": dict(state.rates),
         }  # fmt: skip
         saver.save(facts, {"values": state.values, "best": record.best})
 
@@ -255,4 +273,5 @@ class Run:
         best = parts.get("best", {})
         record = Record(facts["epoch"], history, facts["best_epoch"], best, facts["stopped"])
         values = {name: array[()] for name, array in parts["values"].items()}  # () as calls give it
-        return State(values, facts["steps"], facts["position"], facts["total"], record)
+        rates = facts.get("rates", {})
+        return State(values, facts["steps"], facts["position"], facts["total"], record, rates)

@@ -218,6 +218,15 @@ def test_what_leads_to_a_result_is_computed_in_its_array() -> None:
     for found in (module.forward(*arrays), module.forward(*arrays, out=places), places):
         for name, value in wanted.items():
             np.testing.assert_array_equal(found[name], value)
+    # W is read after the way to W' has begun; m' is begun last of what reads G.
+    assert f.generated.outs == {"m'": ("m",), "v'": ("m", "v"), "W'": ("m", "v", "G")}
+    for name, donor in (("m'", "m"), ("v'", "v"), ("W'", "G")):
+        copies = [array.copy() for array in arrays]
+        place = copies[f.generated.arguments.index(donor)]
+        found = module.forward(*copies, out={name: place})
+        assert found[name] is place
+        for other, value in wanted.items():
+            np.testing.assert_array_equal(found[other], value)
 
 
 def test_large_arrays_begin_where_cache_lines_do() -> None:

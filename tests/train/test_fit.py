@@ -6,6 +6,7 @@ import io
 import re
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -205,6 +206,47 @@ def test_ctrl_c_ends_training_with_the_best_parameters():
         assert found.epochs == found.best_epoch == 5
         at_best = gd.compile(found.graph)(**DATA)["J"]
         assert at_best == found.history["validation J"][4]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_within_a_step_waits_for_its_end(tmp_path, monkeypatch):
+    g = gd.Graph("wide")
+    x, y = g.input("x", ("t", 3)), g.input("y", ("t", 900))
+    w = g.parameter("w", (3, 900), value=np.zeros((3, 900)))
+    g.output("J", np.mean((x @ w - y) ** 2))
+    data = {"x": X, "y": np.cos(np.outer(np.arange(50), np.arange(900)))}
+    options = {"optimiser": train.adam(0.01), "batch": 10, "epochs": 3, "progress": False}
+    whole = train.fit(g, data, **options)
+    compile_graph, calls = gd.compile, []
+
+    def compiled(*args, **kwargs):
+        made = compile_graph(*args, **kwargs)
+        function = made.function
+
+        def run(*arrays, **places):
+            calls.append(places.get("out", {}))
+            if len(calls) == 8:  # in the middle of the second epoch, with the state in place
+                signal.raise_signal(signal.SIGINT)
+            return function(*arrays, **places)
+
+        object.__setattr__(made, "_function", run)
+        return made
+
+    monkeypatch.setattr(gd, "compile", compiled)
+    broken = train.fit(g, data, checkpoint=tmp_path / "half", **options)
+    assert (broken.stopped, len(calls)) == ("interrupted", 8)
+    assert calls[6]["new w.m"] is calls[7]["new w.m"]
+    assert calls[6]["new w"] is not calls[7]["new w"]
+    calls[:] = [None] * 8
+    found = train.fit(g, data, checkpoint=tmp_path / "half", **options)
+    np.testing.assert_array_equal(found.parameters["w"], whole.parameters["w"])
+    assert found.history == whole.history
+
+
+def test_training_in_another_thread_has_no_interruptions_to_hold_back():
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(quiet, line(), DATA, epochs=3).result()
+    np.testing.assert_array_equal(found.parameters["w"], quiet(line(), epochs=3).parameters["w"])
 
 
 def test_a_cost_that_is_no_number_is_an_error_that_keeps_the_result():
