@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphdiff.errors import DTypeError
 from graphdiff.graph.numpy_api import transpose
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ class ArrayMethods:
 
     if TYPE_CHECKING:  # what a Tensor has
 
+        @property
+        def dtype(self) -> np.dtype[Any]:
+            """The NumPy dtype."""
+
         def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
             """A NumPy function of this tensor."""
 
@@ -28,71 +33,124 @@ class ArrayMethods:
 
     # -- reductions --------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Tensor:
+    def sum(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Tensor:
         """np.sum."""
-        return self._numpy(np.sum, axis, keepdims=keepdims, where=where)
+        return self._numpy(
+            np.sum, axis, dtype=dtype, out=out, keepdims=keepdims, initial=initial, where=where
+        )
 
-    def mean(self, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Tensor:
+    def mean(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        where: Any = True,
+    ) -> Tensor:
         """np.mean."""
-        return self._numpy(np.mean, axis, keepdims=keepdims, where=where)
+        return self._numpy(np.mean, axis, dtype=dtype, out=out, keepdims=keepdims, where=where)
 
-    def prod(self, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Tensor:
+    def prod(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Tensor:
         """np.prod."""
-        return self._numpy(np.prod, axis, keepdims=keepdims, where=where)
+        return self._numpy(
+            np.prod, axis, dtype=dtype, out=out, keepdims=keepdims, initial=initial, where=where
+        )
 
-    def any(self, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Tensor:
+    def any(
+        self, axis: Any = None, out: Any = None, keepdims: bool = False, where: Any = True
+    ) -> Tensor:
         """np.any."""
-        return self._numpy(np.any, axis, keepdims=keepdims, where=where)
+        return self._numpy(np.any, axis, out=out, keepdims=keepdims, where=where)
 
-    def all(self, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Tensor:
+    def all(
+        self, axis: Any = None, out: Any = None, keepdims: bool = False, where: Any = True
+    ) -> Tensor:
         """np.all."""
-        return self._numpy(np.all, axis, keepdims=keepdims, where=where)
+        return self._numpy(np.all, axis, out=out, keepdims=keepdims, where=where)
 
     def max(
         self,
         axis: Any = None,
-        *,
+        out: Any = None,
         keepdims: bool = False,
         initial: Any = None,
         where: Any = True,
     ) -> Tensor:
         """np.max."""
-        return self._numpy(np.max, axis, keepdims=keepdims, initial=initial, where=where)
+        return self._numpy(np.max, axis, out=out, keepdims=keepdims, initial=initial, where=where)
 
     def min(
         self,
         axis: Any = None,
-        *,
+        out: Any = None,
         keepdims: bool = False,
         initial: Any = None,
         where: Any = True,
     ) -> Tensor:
         """np.min."""
-        return self._numpy(np.min, axis, keepdims=keepdims, initial=initial, where=where)
+        return self._numpy(np.min, axis, out=out, keepdims=keepdims, initial=initial, where=where)
 
-    def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def argmax(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Tensor:
         """np.argmax."""
-        return self._numpy(np.argmax, axis, keepdims=keepdims)
+        return self._numpy(np.argmax, axis, out=out, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def argmin(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Tensor:
         """np.argmin."""
-        return self._numpy(np.argmin, axis, keepdims=keepdims)
+        return self._numpy(np.argmin, axis, out=out, keepdims=keepdims)
 
-    def var(self, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    def var(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        where: Any = True,
+        mean: Any = None,
+    ) -> Tensor:
         """np.var."""
-        return self._numpy(np.var, axis, ddof=ddof, keepdims=keepdims)
+        return self._numpy(
+            np.var, axis, dtype=dtype, out=out, ddof=ddof, keepdims=keepdims, where=where, mean=mean
+        )
 
-    def std(self, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    def std(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        where: Any = True,
+        mean: Any = None,
+    ) -> Tensor:
         """np.std."""
-        return self._numpy(np.std, axis, ddof=ddof, keepdims=keepdims)
+        return self._numpy(
+            np.std, axis, dtype=dtype, out=out, ddof=ddof, keepdims=keepdims, where=where, mean=mean
+        )
 
-    def cumsum(self, axis: int | None = None) -> Tensor:
+    def cumsum(self, axis: int | None = None, dtype: Any = None, out: Any = None) -> Tensor:
         """np.cumsum."""
-        return self._numpy(np.cumsum, axis)
+        return self._numpy(np.cumsum, axis, dtype=dtype, out=out)
 
-    def cumprod(self, axis: int | None = None) -> Tensor:
+    def cumprod(self, axis: int | None = None, dtype: Any = None, out: Any = None) -> Tensor:
         """np.cumprod."""
-        return self._numpy(np.cumprod, axis)
+        return self._numpy(np.cumprod, axis, dtype=dtype, out=out)
 
     # -- shapes ------------------------------------------------------------------------------
 
@@ -106,17 +164,17 @@ class ArrayMethods:
         """The matrix transpose: the last two axes exchanged."""
         return self._numpy(np.matrix_transpose)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
         """np.reshape; one dimension may be -1."""
-        return self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape)
+        return self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape, order)
 
-    def ravel(self) -> Tensor:
+    def ravel(self, order: str = "C") -> Tensor:
         """All elements along one axis."""
-        return self._numpy(np.ravel)
+        return self._numpy(np.ravel, order)
 
-    def flatten(self) -> Tensor:
+    def flatten(self, order: str = "C") -> Tensor:
         """All elements along one axis, as a copy."""
-        return self._numpy(np.ravel).copy()
+        return self._numpy(np.ravel, order).copy()
 
     def transpose(self, *axes: Any) -> Tensor:
         """np.transpose."""
@@ -139,19 +197,33 @@ class ArrayMethods:
         """np.diagonal."""
         return self._numpy(np.diagonal, offset, axis1, axis2)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    def trace(
+        self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
+    ) -> Tensor:
         """np.trace."""
-        return self._numpy(np.trace, offset, axis1, axis2)
+        return self._numpy(np.trace, offset, axis1, axis2, dtype=dtype, out=out)
 
     # -- elements ----------------------------------------------------------------------------
 
-    def astype(self, dtype: Any) -> Tensor:
+    def astype(
+        self,
+        dtype: Any,
+        order: str = "K",
+        casting: Any = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Tensor:
         """The values in another dtype."""
+        if casting != "unsafe" and not np.can_cast(self.dtype, dtype, casting):
+            raise DTypeError(
+                f"astype would cast in a way that is not {casting!r}",
+                got=f"{self.dtype} as {np.dtype(dtype)}",
+            )
         return self._numpy(np.astype, dtype)
 
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+    def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Tensor:
         """np.clip."""
-        return self._numpy(np.clip, min, max)
+        return self._numpy(np.clip, min, max, out=out)
 
     def conj(self) -> Tensor:
         """np.conjugate; a real value is its own."""
@@ -169,47 +241,60 @@ class ArrayMethods:
         """np.real; a real value is its own."""
         return self._numpy(np.real)
 
-    def round(self, decimals: int = 0) -> Tensor:
+    def round(self, decimals: int = 0, out: Any = None) -> Tensor:
         """np.round."""
-        return self._numpy(np.round, decimals)
+        return self._numpy(np.round, decimals, out=out)
 
-    def dot(self, b: Any) -> Tensor:
+    def dot(self, b: Any, out: Any = None) -> Tensor:
         """np.dot."""
-        return self._numpy(np.dot, b)
+        return self._numpy(np.dot, b, out=out)
 
-    def take(self, indices: Any, axis: int | None = None) -> Tensor:
+    def take(
+        self, indices: Any, axis: int | None = None, out: Any = None, mode: str | None = None
+    ) -> Tensor:
         """np.take."""
-        return self._numpy(np.take, indices, axis)
+        return self._numpy(np.take, indices, axis, out=out, mode=mode)
 
-    def choose(self, choices: Any) -> Tensor:
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Tensor:
+        """np.compress."""
+        kept: Tensor = np.compress(condition, self, axis, out)  # type: ignore[call-overload]
+        return kept
+
+    def choose(self, choices: Any, out: Any = None, mode: str | None = None) -> Tensor:
         """np.choose."""
-        return self._numpy(np.choose, choices)
+        return self._numpy(np.choose, choices, out=out, mode=mode)
 
-    def searchsorted(self, v: Any, side: str = "left") -> Tensor:
+    def searchsorted(self, v: Any, side: str = "left", sorter: Any = None) -> Tensor:
         """np.searchsorted."""
-        return self._numpy(np.searchsorted, v, side)
+        return self._numpy(np.searchsorted, v, side, sorter)
 
-    def argsort(self, axis: int | None = -1) -> Tensor:
+    def argsort(
+        self, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    ) -> Tensor:
         """np.argsort."""
-        return self._numpy(np.argsort, axis)
+        return self._numpy(np.argsort, axis, kind=kind, order=order, stable=stable)
 
-    def argpartition(self, kth: Any, axis: int | None = -1) -> Tensor:
+    def argpartition(
+        self, kth: Any, axis: int | None = -1, kind: Any = None, order: Any = None
+    ) -> Tensor:
         """np.argpartition."""
-        return self._numpy(np.argpartition, kth, axis)
+        return self._numpy(np.argpartition, kth, axis, kind=kind, order=order)
 
     # -- in place ----------------------------------------------------------------------------
 
-    def sort(self, axis: int = -1) -> None:
+    def sort(
+        self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    ) -> None:
         """Put the elements in order, as np.sort does."""
-        self._assign(self._numpy(np.sort, axis))
+        self._assign(self._numpy(np.sort, axis, kind=kind, order=order, stable=stable))
 
-    def partition(self, kth: Any, axis: int = -1) -> None:
+    def partition(self, kth: Any, axis: int = -1, kind: Any = None, order: Any = None) -> None:
         """Put the elements in order around the kth, as np.partition does."""
-        self._assign(self._numpy(np.partition, kth, axis))
+        self._assign(self._numpy(np.partition, kth, axis, kind=kind, order=order))
 
-    def put(self, indices: Any, values: Any) -> None:
+    def put(self, indices: Any, values: Any, mode: str | None = None) -> None:
         """np.put: assign to elements by their number in the flattened array."""
-        self._numpy(np.put, indices, values)
+        self._numpy(np.put, indices, values, mode=mode)
 
     def fill(self, value: Any) -> None:
         """Let all elements be a number."""

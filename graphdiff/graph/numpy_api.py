@@ -48,6 +48,9 @@ def _extreme(op: str, larger: Callable[..., Any]) -> Callable[..., Tensor]:
             if initial is None:
                 raise GraphError(f"np.{op} with where=", hint="give initial= as well")
             a = np.where(where, a, initial)
+        if initial is not None and a.size == 0:
+            empty: Tensor = larger(np.sum(a, axis=axis, keepdims=keepdims), initial)
+            return full_like(empty, initial)
         found = apply(op, a, axis=axis, keepdims=keepdims)
         return found if initial is None else larger(found, initial)
 
@@ -96,14 +99,19 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Tensor:
     return transpose(a, order)
 
 
-def reshape(a: Any, shape: Any) -> Tensor:
-    """np.reshape."""
+def reshape(a: Any, shape: Any, order: str = "C") -> Tensor:
+    """np.reshape; by the order "F" the first axis changes fastest."""
+    if order == "F":
+        listed = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+        return transpose(apply("reshape", transpose(a), shape=listed[::-1]))
+    if order != "C":
+        raise GraphError(f"the order {order!r}, which is that of memory", expected="'C' or 'F'")
     return apply("reshape", a, shape=shape)
 
 
-def ravel(a: Any) -> Tensor:
+def ravel(a: Any, order: str = "C") -> Tensor:
     """np.ravel."""
-    return reshape(a, -1)
+    return reshape(a, -1, order)
 
 
 def broadcast_to(array: Any, shape: Any) -> Tensor:
@@ -140,30 +148,46 @@ def astype(x: Any, dtype: Any) -> Tensor:
     return tensor
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True,
+    shape: Any = None,
+) -> Tensor:  # fmt: skip
     """np.full_like."""
-    value = np.asarray(fill_value).astype(dtype_of(a.dtype if dtype is None else dtype))
-    constant: Tensor = a.graph.constant(value)
-    if a.ndim:  # not a view, since it can be assigned to
-        constant = a.graph.apply("broadcast_to", (constant,), {"shape": a.shape})
-    return constant
+    dtype = dtype_of(a.dtype if dtype is None else dtype)
+    tensor = fill_value if hasattr(fill_value, "graph") else np.asarray(fill_value).astype(dtype)
+    (value,) = tensors(tensor) if tensor is fill_value else (a.graph.constant(tensor),)
+    value = astype(value, dtype)
+    shape = a.shape if shape is None else shape
+    if shape not in ((), []):  # not a view, since it can be assigned to
+        value = value.graph.apply("broadcast_to", (value,), {"shape": shape})
+    return value
 
 
-def zeros_like(a: Any, dtype: Any = None) -> Tensor:
+def zeros_like(
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
+) -> Tensor:
     """np.zeros_like."""
-    return full_like(a, 0, dtype)
+    return full_like(a, 0, dtype, shape=shape)
 
 
-def ones_like(a: Any, dtype: Any = None) -> Tensor:
+def ones_like(
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
+) -> Tensor:
     """np.ones_like."""
-    return full_like(a, 1, dtype)
+    return full_like(a, 1, dtype, shape=shape)
 
 
 # -- choices ---------------------------------------------------------------------------------------
 
 
-def where(condition: Any, x: Any, y: Any) -> Tensor:
+def where(condition: Any, x: Any = None, y: Any = None) -> Tensor:
     """np.where with three arguments."""
+    if x is None or y is None:
+        raise GraphError(
+            "how many places there are depends on values that are not known",
+            hint="np.where(condition, a, b) chooses for each element; a sum over a mask is "
+            "np.sum(np.where(mask, x, 0))",
+        )
     if hasattr(condition, "graph"):
         mask = condition if condition.dtype.kind == "b" else condition != 0
     else:
@@ -205,7 +229,7 @@ def positive(x: Any) -> Tensor:
     return tensor
 
 
-def copy(a: Any) -> Tensor:
+def copy(a: Any, order: Any = "K") -> Tensor:
     """np.copy."""
     tensor: Tensor = a.copy()
     return tensor
@@ -227,6 +251,12 @@ def ndim(a: Any) -> Any:
 def size(a: Any, axis: int | None = None) -> Any:
     """np.size."""
     return a.size if axis is None else a.shape[normal_axis(axis, a.ndim)]
+
+
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    """np.result_type."""
+    given = (np.dtype(a.dtype) if hasattr(a, "graph") else a for a in arrays_and_dtypes)
+    return np.result_type(*given)
 
 
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType({np.positive: positive})
@@ -260,5 +290,6 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.shape: shape,
         np.ndim: ndim,
         np.size: size,
+        np.result_type: result_type,
     }
 )

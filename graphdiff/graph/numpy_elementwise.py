@@ -126,12 +126,18 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return result
 
 
-def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
-    """np.choose, for numbers of choices that are in range."""
-    if mode != "raise":
-        raise GraphError("np.choose with mode=", hint="put np.clip or np.mod around the numbers")
-    result = choices[-1]
-    for number in reversed(range(len(choices) - 1)):
+def choose(a: Any, choices: Any, *, mode: str = "raise") -> Any:
+    """np.choose; numbers that are not known must be in range, as there is no telling."""
+    count = len(choices)
+    if mode in ("wrap", "clip"):
+        a = np.mod(a, count) if mode == "wrap" else np.clip(a, 0, count - 1)
+    elif mode != "raise":
+        raise GraphError(f"np.choose with mode={mode!r}", expected="'raise', 'wrap' or 'clip'")
+    elif not is_tensor(a) and not np.all((np.asarray(a) >= 0) & (np.asarray(a) < count)):
+        raise GraphError("numbers of choices that do not exist", expected=f"0 to {count - 1}")
+    a = a if is_tensor(a) else np.asarray(a)
+    result = np.where(a == count - 1, choices[-1], choices[-1])  # of the shape of both
+    for number in reversed(range(count - 1)):
         result = np.where(a == number, choices[number], result)
     return result
 
@@ -216,7 +222,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.nan_to_num: nan_to_num,
         np.round: around,
         np.around: around,
-        np.fix: np.trunc,
+        np.fix: lambda x: np.trunc(x),
         np.sinc: _applied("sinc"),
         np.i0: _applied("i0"),
         np.isposinf: lambda x: x == np.inf,

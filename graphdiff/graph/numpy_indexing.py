@@ -134,6 +134,11 @@ def getitem(a: Tensor, key: Any) -> Tensor:
     """``a[key]``."""
     entries = entries_of(a, key)
     if any(map(is_array, entries)):
+        if any(entry is None for entry in entries):  # first the new axes, then all else
+            axes = (e if e is None or e is Ellipsis else slice(None) for e in entries)
+            return getitem(
+                getitem(a, tuple(axes)), tuple(slice(None) if e is None else e for e in entries)
+            )
         return _gathered(a, places_of(a, entries))
     index = _basic(a, key)
     if not index:
@@ -152,12 +157,17 @@ def _gathered(a: Tensor, places: Places) -> Tensor:
     return moveaxis(rows, list(range(count)), list(range(first, first + count)))
 
 
-def take(a: Any, indices: Any, axis: int | None = None) -> Tensor:
+def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Tensor:
     """np.take: rows by label, or columns, or whatever lies along an axis."""
+    if mode not in ("raise", "wrap", "clip"):
+        raise GraphError(f"np.take with mode={mode!r}", expected="'raise', 'wrap' or 'clip'")
     value, labels = tensors(a, indices)
     if axis is None:
         value, axis = ravel(value), 0
     axis = normal_axis(axis, value.ndim)
+    if mode != "raise":
+        length = value.shape[axis]
+        labels = labels % length if mode == "wrap" else np.clip(labels, 0, length - 1)
     return _gathered(value, Places((), (axis,), (labels,)))
 
 

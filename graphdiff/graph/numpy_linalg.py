@@ -125,6 +125,17 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     return _RESULTS["eigh"](_apply("eigvalsh", a), _apply("eigenvectors", a))
 
 
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    """np.linalg.eigvalsh of matrices that are symmetric."""
+    return _apply("eigvalsh", a if UPLO.upper() == "L" else np.conj(np.matrix_transpose(a)))
+
+
+def cholesky(a: Any, *, upper: bool = False) -> Any:
+    """np.linalg.cholesky."""
+    found = _apply("cholesky", a)
+    return np.conj(np.matrix_transpose(found)) if upper else found
+
+
 def eig(a: Any) -> Any:
     """np.linalg.eig, complex whatever the matrix."""
     return _RESULTS["eig"](_apply("eigvals", a), _apply("eig_vectors", a))
@@ -144,8 +155,8 @@ def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
     """np.linalg.svd; with full matrices only of a square one."""
-    if hermitian:
-        raise GraphError("np.linalg.svd with hermitian=", hint="leave it out")
+    if hermitian and compute_uv:
+        raise GraphError("the vectors of np.linalg.svd with hermitian=", hint="leave it out")
     if not compute_uv:
         return svdvals(a)
     if full_matrices and a.shape[-1] != a.shape[-2]:
@@ -158,9 +169,11 @@ def svd(
 
 def qr(a: Any, mode: str = "reduced") -> Any:
     """np.linalg.qr; of more columns than rows, the columns behind are turned as well."""
+    rows, columns = a.shape[-2:]
+    if mode == "complete" and rows == columns:
+        mode = "reduced"
     if mode not in ("reduced", "r"):
         raise GraphError(f"np.linalg.qr with mode {mode!r}", expected="'reduced' or 'r'")
-    rows, columns = a.shape[-2:]
     wide = isinstance(rows, int) and isinstance(columns, int) and columns > rows
     first = a[..., :rows] if wide else a
     r = _apply("qr_r", first)
@@ -174,7 +187,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """np.linalg.lstsq of a matrix of full rank."""
-    if rcond is not None:
+    if rcond not in (None, -1):
         raise GraphError("np.linalg.lstsq with rcond=", hint="leave it out")
     x = _apply("pinv", a) @ b
     rows, columns = a.shape[-2:]
@@ -234,8 +247,8 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.linalg.inv: _linear("inv"),
         np.linalg.pinv: _linear("pinv"),
         np.linalg.det: _linear("det"),
-        np.linalg.cholesky: _linear("cholesky"),
-        np.linalg.eigvalsh: _linear("eigvalsh"),
+        np.linalg.cholesky: cholesky,
+        np.linalg.eigvalsh: eigvalsh,
         np.linalg.eig: eig,
         np.linalg.eigvals: _linear("eigvals"),
         np.linalg.matrix_rank: _linear("matrix_rank"),
@@ -252,11 +265,11 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.linalg.multi_dot: multi_dot,
         np.linalg.trace: lambda x, offset=0: numpy_products.trace(x, offset, -2, -1),
         np.linalg.diagonal: lambda x, offset=0: numpy_products.diagonal(x, offset, -2, -1),
-        np.linalg.cross: lambda x1, x2, axis=-1: numpy_products.cross(x1, x2, axis),
+        np.linalg.cross: lambda x1, x2, axis=-1: numpy_products.cross(x1, x2, axis=axis),
         np.linalg.outer: lambda x1, x2: np.outer(x1, x2),
         np.linalg.matmul: lambda x1, x2: np.matmul(x1, x2),
         np.linalg.matrix_transpose: lambda x: np.matrix_transpose(x),
         np.linalg.tensordot: lambda x1, x2, axes=2: numpy_products.tensordot(x1, x2, axes),
-        np.linalg.vecdot: lambda x1, x2: numpy_products.vecdot(x1, x2),
+        np.linalg.vecdot: lambda x1, x2, axis=-1: numpy_products.vecdot(x1, x2, axis=axis),
     }
 )

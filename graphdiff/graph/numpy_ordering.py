@@ -47,35 +47,44 @@ def partition(a: Any, kth: Any, axis: int | None = -1) -> Any:
     return np.take_along_axis(a, argpartition(a, kth, axis), axis=axis)
 
 
-def searchsorted(a: Any, v: Any, side: str = "left") -> Any:
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     """np.searchsorted."""
+    if sorter is not None:
+        a = np.take(a, sorter)
     graph = next(x.graph for x in (a, v) if hasattr(x, "graph"))
     return graph.apply("searchsorted", (a, v), {"side": side})
 
 
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """np.digitize into bins that increase."""
-    return searchsorted(bins, x, side="left" if right else "right")
+    """np.digitize into bins that increase, or, where they are known, decrease."""
+    side = "left" if right else "right"
+    if hasattr(bins, "graph"):
+        return searchsorted(bins, x, side)
+    bins = np.asarray(bins)
+    np.digitize([], bins)  # where they do neither, NumPy says so
+    if bins.size and bins[0] > bins[-1]:
+        return bins.size - searchsorted(bins[::-1], x, side)
+    return searchsorted(bins, x, side)
 
 
 # -- quantiles -------------------------------------------------------------------------------------
 
 
-def _quantiles(one: Callable[[Any, float], Any]) -> Callable[..., Any]:
+def _quantiles(one: Callable[[Any, float, str], Any]) -> Callable[..., Any]:
     """A function of a quantile, or of a list of them, whose results are stacked."""
 
     def function(
         a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
     ) -> Any:
-        if method != "linear":
-            raise GraphError(f"quantiles by the method {method!r}", expected="'linear'")
         if hasattr(q, "graph"):
-            raise GraphError("a quantile that is not known", expected="a number from 0 to 1")
+            if method != "linear" or one is not _quantile:
+                raise GraphError("a quantile that is not known", expected="a number from 0 to 1")
+            return _at_unknown(a, q, axis, keepdims)
         places = np.asarray(q, float)
         if not np.all((places >= 0) & (places <= 1)):
             raise GraphError("the quantile is not a number from 0 to 1", got=repr(q))
         ordered, kept = _sorted_last(a, axis)
-        found = [one(ordered, float(place)) for place in places.ravel()]
+        found = [one(ordered, float(place), method) for place in places.ravel()]
         if keepdims:
             found = [np.reshape(part, kept) for part in found]
         if places.ndim == 0:
@@ -83,6 +92,20 @@ def _quantiles(one: Callable[[Any, float], Any]) -> Callable[..., Any]:
         return np.reshape(np.stack(found), (*places.shape, *found[0].shape))
 
     return function
+
+
+def _at_unknown(a: Any, q: Any, axis: Any, keepdims: bool) -> Any:
+    """Quantiles that are a tensor: by these the slope is that of the line between two values."""
+    ordered, kept = _sorted_last(a if hasattr(a, "graph") else q.graph.constant(a), axis)
+    length = ordered.shape[-1]
+    if not isinstance(length, int):
+        raise GraphError("quantiles that are not known, of a number of values that is not either")
+    found = _between(ordered, q * (length - 1.0), np.take)
+    last = ordered[..., -1]
+    rest = tuple(range(np.ndim(last), np.ndim(last) + q.ndim))
+    found = np.where(np.isnan(np.expand_dims(last, rest)), np.nan, found)
+    found = np.moveaxis(found, rest, tuple(range(q.ndim)))
+    return np.reshape(found, (*q.shape, *kept)) if keepdims else found
 
 
 def _sorted_last(a: Any, axis: Any) -> tuple[Any, Any]:
@@ -100,16 +123,17 @@ def _sorted_last(a: Any, axis: Any) -> tuple[Any, Any]:
     return np.sort(a_last, axis=-1), kept
 
 
-def _quantile(ordered: Any, q: float) -> Any:
+def _quantile(ordered: Any, q: float, method: str) -> Any:
     """Between the two values around, by their distance; NaN where there is one among them."""
     length = ordered.shape[-1]
     if isinstance(length, int):
-        place = q * (length - 1)
+        place = q * (length - 1) if method == "linear" else _numpys_place(length, q, method)
         low = int(place)
         found = ordered[..., low]
         if place != low:
             found = found + (ordered[..., low + 1] - found) * (place - low)
     else:
+        _only_linear(method, "of a number of values that is not known")
         count = ordered.graph.apply("size", (), {"dimension": length, "dtype": "float64"})
         found = _between(ordered, q * (count - 1.0), np.take)
     if ordered.dtype.kind != "f":
@@ -125,8 +149,20 @@ def _between(ordered: Any, place: Any, take: Callable[..., Any]) -> Any:
     return first + (last - first) * (place - below).astype(ordered.dtype)
 
 
-def _nanquantile(ordered: Any, q: float) -> Any:
+def _numpys_place(length: int, q: float, method: str) -> float:
+    """Where a method of NumPy's has the quantile of so many: that of 0, 1, 2 and so on."""
+    place: float = np.quantile(np.arange(length, dtype=float), q, method=method)  # type: ignore[call-overload]
+    return float(place)
+
+
+def _only_linear(method: str, what: str) -> None:
+    if method != "linear":
+        raise GraphError(f"quantiles by the method {method!r} {what}", expected="'linear'")
+
+
+def _nanquantile(ordered: Any, q: float, method: str) -> Any:
     """The same of those that are not NaN, which come first in the order."""
+    _only_linear(method, "without NaN")
     count = np.sum(np.logical_not(np.isnan(ordered)), axis=-1, keepdims=True)
     found = _between(ordered, np.maximum(count - 1, 0) * q, np.take_along_axis)
     return np.squeeze(found, axis=-1)
@@ -140,7 +176,8 @@ def _percentile(quantiles: Callable[..., Any]) -> Callable[..., Any]:
     def function(
         a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
     ) -> Any:
-        return quantiles(a, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims)
+        share = (q if hasattr(q, "graph") else np.asarray(q)) / 100.0
+        return quantiles(a, share, axis, method=method, keepdims=keepdims)
 
     return function
 
@@ -155,16 +192,35 @@ def _median(quantiles: Callable[..., Any]) -> Callable[..., Any]:
 # -- interpolation ---------------------------------------------------------------------------------
 
 
-def interp(x: Any, xp: Any, fp: Any) -> Any:
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Any:
     """np.interp: between points that are joined by lines, constant outside."""
-    count = np.shape(xp)[0]
-    i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, count - 2)
     graph = next(v.graph for v in (x, xp, fp) if hasattr(v, "graph"))
-    xs, ys = (v if hasattr(v, "graph") else graph.constant(np.asarray(v, float)) for v in (xp, fp))
-    x0, y0 = np.take(xs, i), np.take(ys, i)
-    inside = np.clip(x, xs[0], xs[count - 1])
-    slope = (np.take(ys, i + 1) - y0) / (np.take(xs, i + 1) - x0)
-    return y0 + (inside - x0) * slope
+    xs, ys = (v if hasattr(v, "graph") else np.asarray(v, float) for v in (xp, fp))
+    if np.shape(xs) != np.shape(ys) or np.ndim(xs) != 1:
+        raise ShapeError("the points of np.interp are not two vectors of one length")
+    if period is not None:
+        x, xs, left, right = np.mod(x, period), np.mod(xs, period), None, None
+        order = np.argsort(xs)
+        xs, ys = np.take(xs, order), np.take(ys, order)
+        xs = np.concatenate([xs[-1:] - period, xs, xs[:1] + period])
+        ys = np.concatenate([ys[-1:], ys, ys[:1]])
+    xs, ys = (v if hasattr(v, "graph") else graph.constant(v) for v in (xs, ys))
+    count = xs.shape[0]
+    if count == 1:
+        found = np.broadcast_to(ys[0], np.shape(x))
+    else:
+        i = np.clip(np.searchsorted(xs, x, side="right") - 1, 0, count - 2)
+        x0, y0 = np.take(xs, i), np.take(ys, i)
+        inside = np.clip(x, xs[0], xs[count - 1])
+        slope = (np.take(ys, i + 1) - y0) / (np.take(xs, i + 1) - x0)
+        found = y0 + (inside - x0) * slope
+    if left is not None:
+        found = np.where(np.less(x, xs[0]), left, found)
+    if right is not None:
+        found = np.where(np.greater(x, xs[count - 1]), right, found)
+    return found
 
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(

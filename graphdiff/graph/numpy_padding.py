@@ -28,9 +28,10 @@ def pad(
 ) -> Any:
     """np.pad: by numbers, by what is in the array, by statistics of it, or down to numbers."""
     known = ("constant", "edge", "linear_ramp", *_INSIDE, *_STATISTICS)
-    if mode not in known or reflect_type != "even":
-        what = f"mode {mode!r}" if mode not in known else f"reflect_type {reflect_type!r}"
-        raise GraphError(f"np.pad with {what}", expected=", ".join(known))
+    if mode not in known:
+        raise GraphError(f"np.pad with mode {mode!r}", expected=", ".join(known))
+    if reflect_type not in ("even", "odd"):
+        raise GraphError(f"np.pad with {reflect_type=!r}", expected="'even' or 'odd'")
     for axis, sides in enumerate(_pairs(_by_axis(pad_width, array.ndim), array.ndim)):
         before, after = map(int, sides)
         if before == after == 0:
@@ -41,6 +42,9 @@ def pad(
                     f"np.pad with mode {mode!r} along a named dimension",
                     got=str(array.shape[axis]), hint="join slices with np.concatenate",
                 )  # fmt: skip
+            if reflect_type == "odd" and mode != "wrap":
+                array = _odd(array, axis, (before, after), mode)
+                continue
             labels = np.pad(np.arange(array.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
             array = np.take(array, labels, axis=axis)
             continue
@@ -64,6 +68,13 @@ def pad(
         parts = [part for part in (ends[0], array, ends[1]) if part is not None]
         array = np.concatenate(parts, axis=axis)
     return array
+
+
+def _odd(array: Any, axis: int, width: tuple[int, int], mode: str) -> Any:
+    """What is reflected, subtracted from twice the edge: a sum of elements by known weights."""
+    one = np.eye(array.shape[axis], dtype=array.dtype)
+    weights = np.pad(one, (width, (0, 0)), mode=mode, reflect_type="odd")  # type: ignore[call-overload]
+    return np.moveaxis(np.tensordot(weights, array, axes=(1, axis)), 0, axis)
 
 
 def _by_axis(pad_width: Any, ndim: int) -> Any:

@@ -10,28 +10,62 @@ import numpy as np
 
 from graphdiff.errors import GraphError
 from graphdiff.graph import memory
-from graphdiff.graph.numpy_api import apply, broadcast_to
+from graphdiff.graph.numpy_api import apply, broadcast_to, reshape
 from graphdiff.graph.numpy_indexing import entries_of, is_array, places_of
 from graphdiff.ops.spec import broadcast, normal_axis, shape_text
 
 
-def add_at(a: Any, indices: Any, b: Any) -> None:
+def at(ufunc: np.ufunc, a: Any, indices: Any, *b: Any) -> None:
+    """ufunc.at: to a place that comes more than once it is applied as often."""
+    name = f"np.{ufunc.__name__}.at"
+    _refuse_array(name, a)
+    if ufunc in (np.add, np.subtract):
+        _add_at(name, a, indices, b[0] if ufunc is np.add else np.negative(b[0]))
+        return
+    numbers = _numbers(name, a, indices)
+    flat = numbers.ravel()
+    order = np.argsort(flat, kind="stable")
+    first = np.searchsorted(flat[order], flat[order])
+    turns = np.empty_like(flat)
+    turns[order] = np.arange(flat.size) - first  # how often the place came before
+    for turn in range(int(np.max(turns, initial=-1)) + 1):
+        (chosen,) = np.nonzero(turns == turn)
+        places = np.unravel_index(flat[chosen], a.shape)
+        values = (v if np.ndim(v) == 0 else _spread(v, numbers.shape)[chosen] for v in b)
+        a[places] = ufunc(a[places], *values)
+
+
+def _spread(value: Any, shape: Any) -> Any:
+    return np.ravel(np.broadcast_to(value, shape))
+
+
+def _numbers(name: str, a: Any, indices: Any) -> np.ndarray[Any, Any]:
+    """The numbers in the flattened array of the places that an index names."""
+    listed = indices if isinstance(indices, tuple) else (indices,)
+    if any(hasattr(i, "graph") for i in listed) or not all(isinstance(n, int) for n in a.shape):
+        raise GraphError(f"{name} at places that are not known", hint="np.where, or np.add.at")
+    return np.asarray(np.arange(a.size).reshape(a.shape)[indices])
+
+
+def _add_at(name: str, a: Any, indices: Any, b: Any) -> None:
     """np.add.at: what comes to a place more than once is added up."""
-    _refuse_array("np.add.at", a)
+    value = b if hasattr(b, "graph") else a.graph.constant(b)
     entries = entries_of(a, indices)
     if not any(map(is_array, entries)):
         zero = np.zeros_like(a)
-        zero[indices] = b
+        zero[indices] = value
         memory.write(a, a + zero)
         return
     places = places_of(a, entries)
     if places.slices or places.axes != tuple(range(len(places.axes))):
-        raise GraphError("np.add.at beside slices", hint="move the axes to the front")
-    front = broadcast(*(np.shape(array) for array in places.arrays))
-    value = b if hasattr(b, "graph") else a.graph.constant(b)
-    spread = broadcast_to(value, (*front, *a.shape[len(places.axes) :]))
-    added = apply("scatter_add", spread, *places.arrays, shape=a.shape)
-    memory.write(a, memory.fitted(a + added, a, "np.add.at"))
+        numbers = _numbers(name, a, indices)
+        spread = _spread(value, numbers.shape)
+        added = reshape(apply("scatter_add", spread, numbers.ravel(), shape=(a.size,)), a.shape)
+    else:
+        front = broadcast(*(np.shape(array) for array in places.arrays))
+        spread = broadcast_to(value, (*front, *a.shape[len(places.axes) :]))
+        added = apply("scatter_add", spread, *places.arrays, shape=a.shape)
+    memory.write(a, memory.fitted(a + added, a, name))
 
 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:

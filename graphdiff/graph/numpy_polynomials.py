@@ -13,6 +13,7 @@ from graphdiff.errors import GraphError
 
 def polyval(p: Any, x: Any) -> Any:
     """np.polyval: Horner's scheme, the highest power first."""
+    p = p if hasattr(p, "graph") else np.atleast_1d(p)
     total = np.zeros_like(x)
     for i in range(np.shape(p)[0]):
         total = total * x + p[i]

@@ -23,9 +23,9 @@ def _apply(op: str, *operands: Any, **params: Any) -> Any:
 
 
 def einsum(subscripts: Any, *operands: Any, optimize: Any = None) -> Any:
-    """np.einsum with subscripts as text."""
+    """np.einsum."""
     if not isinstance(subscripts, str):
-        raise GraphError("np.einsum with lists of axes", hint='name them: np.einsum("ij,jk->ik")')
+        subscripts, operands = _lettered(subscripts, *operands)
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     labels = inputs.split(",")
     if len(labels) != len(operands):
@@ -40,6 +40,20 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = None) -> Any:
     if len(values) == 1 and labels[0] == output:
         return values[0]
     return _apply("einsum", *values, subscripts=f"{','.join(labels)}->{output}")
+
+
+def _lettered(*given: Any) -> tuple[str, tuple[Any, ...]]:
+    """Subscripts as text, where operands and lists of the numbers of their axes were given."""
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+    def text(axes: Any) -> str:
+        return "".join("..." if i is Ellipsis else letters[i] for i in axes)
+
+    pairs = len(given) // 2
+    subscripts = ",".join(text(axes) for axes in given[1 : 2 * pairs : 2])
+    if len(given) % 2:
+        subscripts += "->" + text(given[-1])
+    return subscripts, given[0 : 2 * pairs : 2]
 
 
 def _ellipses(labels: list[str], output: str, arrow: bool, operands: Any) -> tuple[list[str], str]:
@@ -113,8 +127,9 @@ def vdot(a: Any, b: Any) -> Any:
     return np.ravel(np.conj(a)) @ np.ravel(b)
 
 
-def vecdot(a: Any, b: Any) -> Any:
+def vecdot(a: Any, b: Any, *, axis: int = -1) -> Any:
     """np.vecdot: the first vector is conjugated."""
+    a, b = (v if axis == -1 else np.moveaxis(v, axis, -1) for v in (a, b))
     return np.sum(np.conj(a) * b, axis=-1)
 
 
@@ -137,13 +152,17 @@ def kron(a: Any, b: Any) -> Any:
     return np.reshape(wide * np.expand_dims(y, tuple(range(0, 2 * ndim, 2))), tuple(shape))
 
 
-def cross(a: Any, b: Any, axis: int = -1) -> Any:
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
     """np.cross of vectors of three components."""
-    x, y = (np.moveaxis(v, axis, 0) for v in (a, b))
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    x, y = np.moveaxis(a, axisa, 0), np.moveaxis(b, axisb, 0)
     if np.shape(x)[0] != 3 or np.shape(y)[0] != 3:
         raise ShapeError("np.cross of vectors that do not have three components")
     parts = [x[i] * y[j] - x[j] * y[i] for i, j in ((1, 2), (2, 0), (0, 1))]
-    return np.stack(parts, axis=axis)
+    return np.stack(parts, axis=axisc)
 
 
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:

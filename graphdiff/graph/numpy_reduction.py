@@ -24,9 +24,7 @@ def _apply(op: str, a: Any, **params: Any) -> Any:
     return a.graph.apply(op, (a,), params)
 
 
-def _reduction(
-    op: str, neutral: Any, combine: Callable[..., Any] | None = None
-) -> Callable[..., Any]:
+def _reduction(op: str, neutral: Any, combine: Callable[..., Any] = np.add) -> Callable[..., Any]:
     """A reduction; where ``where`` is false it takes the neutral value instead."""
 
     def reduce(
@@ -35,50 +33,79 @@ def _reduction(
         if where is not True:
             a = np.where(where, a, neutral)
         found = _apply(op, a, axis=axis, keepdims=keepdims)
-        if initial is None:
-            return found
-        if combine is None:
-            raise GraphError(f"np.{op} with initial=", hint="leave it out")
-        return combine(found, initial)
+        return found if initial is None else combine(found, initial)
 
     reduce.__name__ = op
     return reduce
+
+
+def _truth(op: str) -> Callable[..., Any]:
+    """np.any and np.all."""
+    reduce = _reduction(op, op == "all")
+
+    def function(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+        return reduce(a, axis, keepdims=keepdims, where=where)
+
+    return function
 
 
 def mean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """np.mean."""
     if where is True:
         return _apply("mean", a, axis=axis, keepdims=keepdims)
-    if not is_tensor(where):
-        where = np.asarray(where, bool)
-    count = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
-    return np.sum(np.where(where, a, 0), axis=axis, keepdims=keepdims) / count
+    total = np.sum(np.where(where, a, 0), axis=axis, keepdims=keepdims)
+    count = _counted(a, axis, keepdims, where)
+    return total / (count.astype(total.dtype) if a.spec.is_inexact else count)
 
 
 def var(
-    a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False, correction: Any = None
-) -> Any:
+    a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True,
+    mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
     """np.var: the mean square of the distance from the mean."""
     ddof = ddof if correction is None else correction
-    distance = a - np.mean(a, axis=axis, keepdims=True)
+    distance = _distance(a, axis, mean, where)
     distance = np.square(np.abs(distance) if is_complex(distance) else distance)
-    if ddof == 0:
+    if ddof == 0 and where is True:
         return np.mean(distance, axis=axis, keepdims=keepdims)
-    return np.sum(distance, axis=axis, keepdims=keepdims) / (_count(a, axis) - ddof)
+    count = _freedom(a, axis, ddof, keepdims, where)
+    count = count if where is True else count.astype(distance.dtype)
+    return np.sum(distance, axis=axis, keepdims=keepdims) / count
 
 
 def std(
-    a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False, correction: Any = None
-) -> Any:
+    a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True,
+    mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
     """np.std: the length of the distances from the mean, so that it is 0 for equal values."""
     ddof = ddof if correction is None else correction
-    distance = a - np.mean(a, axis=axis, keepdims=True)
-    count = _count(a, axis) - ddof
-    length = _apply("norm", distance, axis=axis, keepdims=keepdims)
-    if isinstance(count, int):
+    length = _apply("norm", _distance(a, axis, mean, where), axis=axis, keepdims=keepdims)
+    count = _freedom(a, axis, ddof, keepdims, where)
+    if isinstance(count, (int, float)):
         return length / float(np.sqrt(count))
-    size = a.graph.apply("size", (), {"dimension": count, "dtype": length.dtype.name})
-    return length / np.sqrt(size)
+    if not is_tensor(count) and not isinstance(count, np.ndarray):  # a named dimension
+        count = a.graph.apply("size", (), {"dimension": count, "dtype": length.dtype.name})
+    return length / np.sqrt(count).astype(length.dtype)
+
+
+def _distance(a: Any, axis: Any, centre: Any, where: Any) -> Any:
+    """From the mean, which may be given; 0 where the values do not count."""
+    if centre is None:
+        centre = mean(a, axis, keepdims=True, where=where)
+    return a - centre if where is True else np.where(where, a - centre, 0)
+
+
+def _freedom(a: Any, axis: Any, ddof: float, keepdims: bool, where: Any) -> Any:
+    """How many values count, less so many, but not below 0."""
+    count: Any = _count(a, axis) if where is True else _counted(a, axis, keepdims, where)
+    if isinstance(count, int):
+        return max(count - ddof, 0)
+    return count - ddof if where is True else np.maximum(count - ddof, 0)
+
+
+def _counted(a: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    where = where if is_tensor(where) else np.asarray(where, bool)
+    return np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
 
 
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -89,20 +116,29 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 def average(
     a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
 ) -> Any:
-    """np.average."""
-    if returned:
-        raise GraphError("np.average with returned=", hint="np.sum(weights) is the second result")
+    """np.average; with ``returned`` the sums of the weights as well."""
     if weights is None:
-        return np.mean(a, axis=axis, keepdims=keepdims)
-    if np.shape(weights) != np.shape(a):
-        if not isinstance(axis, (int, np.integer)) or np.ndim(weights) != 1:
-            raise ShapeError("the weights do not fit", hint="give them the shape of the values")
-        after = np.ndim(a) - 1 - normal_axis(int(axis), np.ndim(a))
-        weights = np.expand_dims(weights, tuple(range(1, after + 1)))
-    total = np.broadcast_to(weights, np.shape(a))
-    return np.sum(a * weights, axis=axis, keepdims=keepdims) / np.sum(
-        total, axis=axis, keepdims=keepdims
-    )
+        found = np.mean(a, axis=axis, keepdims=keepdims)
+        if not returned:
+            return found
+        return found, np.full_like(found, 1.0) * _count(a, axis)
+    weights = weights if is_tensor(weights) else np.asarray(weights)
+    a = a if is_tensor(a) else np.asarray(a)
+    if weights.shape != a.shape:
+        weights = _weights_along(a, axis, weights)
+    total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
+    found = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (found, total + np.zeros_like(found)) if returned else found
+
+
+def _weights_along(a: Any, axis: Any, weights: Any) -> Any:
+    """Weights for some axes, in the order in which these are named, beside the others."""
+    axes = axis if isinstance(axis, tuple) else () if axis is None else (axis,)
+    places = [normal_axis(i, a.ndim) for i in axes]
+    if weights.shape != tuple(a.shape[i] for i in places):
+        raise ShapeError("the weights do not fit", hint="give them the shape of the values")
+    weights = np.transpose(weights, np.argsort(places).tolist())
+    return np.expand_dims(weights, [i for i in range(a.ndim) if i not in places])
 
 
 def cumulative(op: str) -> Callable[..., Any]:
@@ -154,9 +190,32 @@ def _without(a: Any, value: float) -> Any:
     return np.where(np.isnan(a), value, a) if a.spec.is_inexact else a
 
 
-def nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """np.nansum."""
-    return np.sum(_without(a, 0.0), axis=axis, keepdims=keepdims)
+def _nanreduction(function: Callable[..., Any], neutral: float) -> Callable[..., Any]:
+    """A reduction in which NaN counts as the value that changes nothing."""
+
+    def reduce(a: Any, axis: Any = None, **given: Any) -> Any:
+        return function(_without(a, neutral), axis=axis, **given)
+
+    return reduce
+
+
+def _nanextreme(function: Callable[..., Any], least: float) -> Callable[..., Any]:
+    """np.nanmax and np.nanmin: of nothing but NaN it is NaN."""
+
+    def reduce(
+        a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Any:
+        if not a.spec.is_inexact:
+            return function(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
+        start = least if initial is None and where is not True else initial
+        found = function(_without(a, least), axis=axis, keepdims=keepdims, initial=start,
+                         where=where)  # fmt: skip
+        if initial is not None:
+            return found
+        nothing = np.all(np.isnan(a), axis=axis, keepdims=keepdims, where=where)
+        return np.where(nothing, np.nan, found)
+
+    return reduce
 
 
 def nancumsum(a: Any, axis: Any = None) -> Any:
@@ -169,40 +228,14 @@ def nancumprod(a: Any, axis: Any = None) -> Any:
     return np.cumprod(_without(a, 1.0), axis=axis)
 
 
-def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """np.nanprod."""
-    return np.prod(_without(a, 1.0), axis=axis, keepdims=keepdims)
+def _nanmoment(function: Callable[..., Any]) -> Callable[..., Any]:
+    """np.nanmean, np.nanvar and np.nanstd, of what is not NaN."""
 
+    def moment(a: Any, axis: Any = None, *, where: Any = True, **given: Any) -> Any:
+        known = np.logical_not(np.isnan(a))
+        return function(a, axis, where=known if where is True else known & where, **given)
 
-def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """np.nanmax."""
-    return np.max(_without(a, -np.inf), axis=axis, keepdims=keepdims)
-
-
-def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """np.nanmin."""
-    return np.min(_without(a, np.inf), axis=axis, keepdims=keepdims)
-
-
-def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """np.nanmean."""
-    return mean(a, axis, keepdims=keepdims, where=np.logical_not(np.isnan(a)))
-
-
-def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """np.nanvar."""
-    known = np.logical_not(np.isnan(a))
-    distance = a - mean(a, axis, keepdims=True, where=known)
-    total = np.sum(np.where(known, np.square(distance), 0), axis=axis, keepdims=keepdims)
-    return total / (np.sum(known, axis=axis, keepdims=keepdims) - ddof)
-
-
-def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """np.nanstd."""
-    known = np.logical_not(np.isnan(a))
-    distance = np.where(known, a - mean(a, axis, keepdims=True, where=known), 0)
-    count = np.sum(known, axis=axis, keepdims=keepdims) - ddof
-    return _apply("norm", distance, axis=axis, keepdims=keepdims) / np.sqrt(count)
+    return moment
 
 
 # -- differences and moments -----------------------------------------------------------------------
@@ -210,13 +243,27 @@ def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False)
 
 def ediff1d(ary: Any, to_end: Any = (), to_begin: Any = ()) -> Any:
     """np.ediff1d."""
-    parts = [np.ravel(np.asarray(p) if np.iterable(p) else [p]) for p in (to_begin, to_end)]
-    return np.concatenate([parts[0], diff(np.ravel(ary)), parts[1]])
+    ends = [() if part is None else np.ravel(part) for part in (to_begin, to_end)]
+    parts = [ends[0], diff(np.ravel(ary)), ends[1]]
+    return np.concatenate(
+        [part if is_tensor(part) else part.astype(ary.dtype) for part in parts if np.size(part)]
+        or [np.ravel(ary)]
+    )
 
 
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """np.diff."""
-    axis = normal_axis(axis, a.ndim)
+    if n < 0:
+        raise GraphError("the order of np.diff is negative", got=repr(n))
+    axis = normal_axis(axis, np.ndim(a))
+    shape = np.shape(a)
+    edge = (*shape[:axis], 1, *shape[axis + 1 :])
+    if n and (prepend is not None or append is not None):
+        ends = (np.broadcast_to(p, edge) if np.ndim(p) == 0 else p for p in (prepend, append))
+        front, back = (
+            [] if p is None else [q] for p, q in zip((prepend, append), ends, strict=True)
+        )
+        a = np.concatenate([*front, a, *back], axis=axis)
     before = (slice(None),) * axis
     for _ in range(n):
         a = a[(*before, slice(1, None))] - a[(*before, slice(0, -1))]
@@ -287,24 +334,48 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(dx * (last[..., 1:] + last[..., :-1]), axis=-1) / 2.0
 
 
-def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None) -> Any:
-    """np.cov: the covariance of the rows."""
-    rows = np.atleast_2d(m)
-    rows = rows if rowvar or np.ndim(m) < 2 else rows.T
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None,
+    fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
+) -> Any:  # fmt: skip
+    """np.cov: the covariance of the rows, in float64 where no dtype is named."""
+    rows = _rows(m, rowvar)
     if y is not None:
-        more = np.atleast_2d(y)
-        rows = np.concatenate([rows, more if rowvar or np.ndim(y) < 2 else more.T])
+        rows = np.concatenate([rows, _rows(y, rowvar)])
+    rows = rows.astype(np.result_type(rows.dtype, np.float64) if dtype is None else dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    distance = rows - np.mean(rows, axis=1, keepdims=True)
-    return np.squeeze(distance @ np.conj(distance).T / (rows.shape[1] - ddof))
+    weights = _observed(rows.shape[1], fweights, aweights)
+    if weights is None:
+        distance = rows - np.mean(rows, axis=1, keepdims=True)
+        return np.squeeze(distance @ np.conj(distance).T / (rows.shape[1] - ddof))
+    total = np.sum(weights)
+    less = ddof if aweights is None else ddof * np.sum(weights * aweights) / total
+    distance = rows - np.sum(rows * weights, axis=1, keepdims=True) / total
+    return np.squeeze((distance * weights) @ np.conj(distance).T / (total - less))
 
 
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+def _rows(m: Any, rowvar: bool) -> Any:
+    rows = np.atleast_2d(m)
+    return rows if rowvar or np.ndim(m) < 2 else rows.T
+
+
+def _observed(count: Any, fweights: Any, aweights: Any) -> Any:
+    """The weights of observations: how often each was made, times how much each counts."""
+    if fweights is None and aweights is None:
+        return None
+    given = {"fweights": fweights, "aweights": aweights}
+    known = {key: w for key, w in given.items() if w is not None and not is_tensor(w)}
+    np.cov(np.arange(count), **known)  # NumPy says what is wrong with them
+    weights = [w if is_tensor(w) else np.asarray(w) for w in given.values() if w is not None]
+    return weights[0] * weights[1] if len(weights) == 2 else weights[0]
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     """np.corrcoef."""
-    c = cov(x, y, rowvar)
+    c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c
-    scale = np.sqrt(np.diagonal(c))
+    scale = np.sqrt(np.real(np.diagonal(c)))
     return c / scale[:, None] / scale[None, :]
 
 
@@ -318,11 +389,11 @@ NEWER: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
-        np.sum: _reduction("sum", 0, np.add),
+        np.sum: _reduction("sum", 0),
         np.mean: mean,
         np.prod: _reduction("prod", 1, np.multiply),
-        np.any: _reduction("any", False),
-        np.all: _reduction("all", True),
+        np.any: _truth("any"),
+        np.all: _truth("all"),
         np.var: var,
         np.std: std,
         np.ptp: ptp,
@@ -332,15 +403,15 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.count_nonzero: count_nonzero,
         np.nanargmax: _place_without_nan("argmax", -np.inf),
         np.nanargmin: _place_without_nan("argmin", np.inf),
-        np.nansum: nansum,
-        np.nanprod: nanprod,
+        np.nansum: _nanreduction(np.sum, 0.0),
+        np.nanprod: _nanreduction(np.prod, 1.0),
         np.nancumsum: nancumsum,
         np.nancumprod: nancumprod,
-        np.nanmax: nanmax,
-        np.nanmin: nanmin,
-        np.nanmean: nanmean,
-        np.nanvar: nanvar,
-        np.nanstd: nanstd,
+        np.nanmax: _nanextreme(np.max, -np.inf),
+        np.nanmin: _nanextreme(np.min, np.inf),
+        np.nanmean: _nanmoment(mean),
+        np.nanvar: _nanmoment(var),
+        np.nanstd: _nanmoment(std),
         np.diff: diff,
         np.ediff1d: ediff1d,
         np.gradient: gradient,

@@ -27,12 +27,13 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """np.roll."""
     if axis is None:
         return np.reshape(roll(np.ravel(a), shift, 0), a.shape)
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
-    for one, many in zip(axes, shifts, strict=True):
+    pairs = np.broadcast(axis, shift)
+    if pairs.ndim > 1:
+        raise ShapeError("shifts and axes are not single numbers or lists", got=repr(shift))
+    for one, many in ((int(i), int(n)) for i, n in pairs):
         i = normal_axis(one, a.ndim)
         length = a.shape[i]
-        back = int(many) % length if isinstance(length, int) and length else int(many)
+        back = many % length if isinstance(length, int) and length else many
         if back:
             parts = a[_part(i, slice(-back, None))], a[_part(i, slice(None, -back))]
             if back < 0:
@@ -161,9 +162,11 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     ], axis=axis if axis is not None or np.ndim(values) else 0)  # fmt: skip
 
 
-def meshgrid(*xi: Any, indexing: str = "xy") -> Any:
+def meshgrid(*xi: Any, sparse: bool = False, indexing: str = "xy") -> Any:
     """np.meshgrid."""
-    sizes = [np.shape(x)[0] for x in xi]
+    if indexing not in ("xy", "ij"):
+        raise GraphError(f"np.meshgrid with indexing={indexing!r}", expected="'xy' or 'ij'")
+    sizes = [np.size(x) for x in xi]
     order = list(range(len(xi)))
     if indexing == "xy" and len(xi) > 1:
         order[0], order[1] = 1, 0
@@ -172,7 +175,7 @@ def meshgrid(*xi: Any, indexing: str = "xy") -> Any:
     for i, x in enumerate(xi):
         place = order.index(i)
         column = np.reshape(x, (1,) * place + (-1,) + (1,) * (len(xi) - place - 1))
-        grids.append(np.broadcast_to(column, shape))
+        grids.append(column if sparse else np.broadcast_to(column, shape))
     return tuple(grids)
 
 
@@ -198,7 +201,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         np.repeat: repeat,
         np.array_split: array_split,
         np.split: split,
-        np.vsplit: split,
+        np.vsplit: lambda ary, parts: split(ary, parts, 0),
         np.hsplit: lambda ary, parts: split(ary, parts, 0 if ary.ndim == 1 else 1),
         np.dsplit: lambda ary, parts: split(ary, parts, 2),
         np.atleast_1d: atleast(1),

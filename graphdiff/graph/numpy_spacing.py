@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.errors import GraphError
 from graphdiff.ops.spec import normal_axis, real_dtype
 
 
@@ -17,8 +16,6 @@ def linspace(
     axis: int = 0,
 ) -> Any:  # fmt: skip
     """np.linspace."""
-    if retstep:
-        raise GraphError("np.linspace with retstep=", hint="(stop - start) / (num - 1) is the step")
     steps = num - 1 if endpoint else num
     weights = np.arange(num) / max(steps, 1)
     ndim = max(np.ndim(start), np.ndim(stop))
@@ -27,7 +24,8 @@ def linspace(
     dtype = np.result_type(*(x.dtype for x in (start, stop) if hasattr(x, "graph")))
     weights = weights.astype(real_dtype(dtype) if dtype.kind in "fc" else np.float64)
     first, last = (np.expand_dims(x, axis) if np.ndim(x) == ndim else x for x in (start, stop))
-    return first * (1.0 - weights) + last * weights
+    samples = first * (1.0 - weights) + last * weights
+    return (samples, (stop - start) / max(steps, 1)) if retstep else samples
 
 
 def logspace(

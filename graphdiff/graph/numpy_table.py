@@ -83,18 +83,10 @@ COMPLEX: frozenset[Any] = frozenset(
     }
 )
 
-# Methods of ufuncs; unlike the functions they take the first axis if none is named.
-METHODS: Mapping[tuple[np.ufunc, str], Callable[..., Any]] = MappingProxyType(
+# Those whose results have lengths that no graph can know.
+OF_UNKNOWN_LENGTH: frozenset[Any] = frozenset(
     {
-        (np.add, "reduce"): FUNCTIONS[np.sum],
-        (np.multiply, "reduce"): FUNCTIONS[np.prod],
-        (np.maximum, "reduce"): FUNCTIONS[np.max],
-        (np.minimum, "reduce"): FUNCTIONS[np.min],
-        (np.logical_and, "reduce"): FUNCTIONS[np.all],
-        (np.logical_or, "reduce"): FUNCTIONS[np.any],
-        (np.add, "accumulate"): FUNCTIONS[np.cumsum],
-        (np.multiply, "accumulate"): FUNCTIONS[np.cumprod],
-        (np.maximum, "accumulate"): numpy_reduction.cumulative("cummax"),
-        (np.minimum, "accumulate"): numpy_reduction.cumulative("cummin"),
+        *(np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.trim_zeros),
+        *(np.union1d, np.intersect1d, np.setdiff1d, np.setxor1d),
     }
 )

@@ -5,9 +5,7 @@ Operators, NumPy's ufuncs and functions, and an array's methods add nodes to the
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -15,9 +13,11 @@ import numpy as np
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
 from graphdiff.graph import (
     memory,
+    numpy_calling,
     numpy_complex,
     numpy_indexing,
-    numpy_placing,
+    numpy_methods,
+    numpy_products,
     numpy_table,
     scipy_special,
 )
@@ -66,7 +66,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     def __copy__(self) -> Tensor:
         return self.copy()
 
-    def copy(self) -> Tensor:
+    def copy(self, order: str = "C") -> Tensor:
         """The same value, apart from what is assigned to this one later."""
         return Tensor(self.graph, self.name)
 
@@ -110,6 +110,16 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     def size(self) -> Dimension:
         """The number of elements."""
         return self.spec.size
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Dimension:
+        """The bytes of all elements."""
+        return self.size * self.itemsize
 
     @property
     def op(self) -> str:
@@ -209,26 +219,17 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         name = ufunc.__name__
-        if method in ("reduce", "accumulate") and (ufunc, method) in numpy_table.METHODS:
-            kwargs.setdefault("axis", 0)
-            return numpy_table.METHODS[ufunc, method](*args, **kwargs)
-        if method == "at" and ufunc is np.add:
-            return numpy_placing.add_at(*args)
         if method != "__call__":
-            _refuse(f"np.{name}.{method}", "use the function instead, such as np.sum")
+            return numpy_methods.apply_method(ufunc, method, args, kwargs)
         if "out" in kwargs:
-            (target,) = kwargs.pop("out")
-            if not isinstance(target, Tensor):
-                _refuse(
-                    f"out= of np.{name} into a NumPy array",
-                    "write a = a + b, and begin with a tensor, such as np.zeros_like(x)",
-                )
-            mask = kwargs.pop("where", None)
-            value = getattr(ufunc, method)(*args, **kwargs)
-            if mask is not None:
-                value = np.where(mask, value, target)
-            memory.write(target, memory.fitted(value, target, f"np.{name}"))
-            return target
+            return self._into(kwargs.pop("out"), ufunc, args, kwargs)
+        if kwargs:
+            for key in ("casting", "order", "subok"):  # say nothing about values
+                kwargs.pop(key, None)
+            if (dtype := kwargs.pop("dtype", None)) is not None:
+                args = tuple(numpy_calling.converted_for(ufunc, args, dtype))
+            if ufunc is np.vecdot and kwargs.keys() == {"axis"}:
+                return numpy_products.vecdot(*args, axis=kwargs["axis"])
         if kwargs:
             hint = "use astype, np.where, or where= together with out="
             _refuse(f"np.{name} with {', '.join(kwargs)}=", hint)
@@ -255,20 +256,34 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     ) -> Any:
         name = f"{function.__module__.replace('numpy', 'np')}.{function.__name__}"
         known = numpy_table.FUNCTIONS.get(function)
+        if known is None and function in numpy_table.OF_UNKNOWN_LENGTH:
+            raise GraphError(
+                f"{name}: how many there are depends on values that are not known",
+                hint="np.where(mask, x, 0) in the place of x[mask]; or call it with known arrays",
+            )
         if known is None:
             _refuse(name, None)
         _check_complex(function, name, (*args, *kwargs.values()))
-        try:
-            _signature(known).bind(*args, **kwargs)
-            return known(*args, **kwargs)
-        except TypeError as error:
-            raise GraphError(str(error), op=name) from None
-        except GraphdiffError as error:
-            raise error.at(None, name, None) from None
+        return numpy_calling.call(name, function, known, args, kwargs)
 
     def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
-        tensor: Tensor = self.__array_function__(function, (), (self, *args), kwargs)
+        given = {key: value for key, value in kwargs.items() if value is not None}
+        tensor: Tensor = self.__array_function__(function, (), (self, *args), given)
         return tensor
+
+    @staticmethod
+    def _into(
+        targets: tuple[Any, ...], ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Assign what a ufunc gives to what `out=` names, where `where=` is true."""
+        if not all(isinstance(target, Tensor) for target in targets):
+            numpy_calling.assigned(targets[0], None, f"out= of np.{ufunc.__name__}")  # refused
+        mask = kwargs.pop("where", True)
+        found = ufunc(*args, **kwargs)
+        for target, value in zip(targets, found if ufunc.nout > 1 else (found,), strict=True):
+            kept = value if mask is True else np.where(mask, value, target)
+            numpy_calling.assigned(target, kept)
+        return targets if ufunc.nout > 1 else targets[0]
 
     def _assign(self, value: Tensor) -> None:
         memory.write(self, memory.fitted(value, self, "assignment"))
@@ -276,8 +291,9 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
         self._not_known(
             "an array",
-            "np.stack([…]) joins tensors, g.constant(array)[labels] takes rows of an array; "
-            "for values, compile the graph and call it",
+            "np.stack([…]) joins tensors, np.zeros_like(x) begins one to assign to, "
+            "g.constant(array)[labels] takes rows of an array; for values, compile the graph and "
+            "call it",
         )
 
     def __bool__(self) -> NoReturn:
@@ -302,7 +318,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     def __index__(self) -> NoReturn:
         self._not_known("an index", "gd.fori counts up to it; x[i] takes an element")
 
-    def item(self) -> NoReturn:
+    def item(self, *index: int) -> NoReturn:
         """Refused: there is no value yet."""
         self._not_known("a number")
 
@@ -372,9 +388,6 @@ for _name in (
     "xor",
 ):
     setattr(Tensor, f"__i{_name}__", _in_place(_name))
-
-
-_signature = lru_cache(inspect.signature)
 
 
 def _dtype(value: object) -> np.dtype[Any]:
