@@ -38,9 +38,10 @@ from graphdiff.functional import (
 )
 from graphdiff.graph.branches import cond
 from graphdiff.graph.custom import custom_gradient
-from graphdiff.graph.dag import Graph, Report
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import load
 from graphdiff.graph.loops import fori, scan, while_loop
+from graphdiff.graph.report import Report
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import trace
 from graphdiff.lower.runtime import Compiled

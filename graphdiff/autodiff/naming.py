@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-from graphdiff.errors import GradientError, GraphError
-from graphdiff.graph.dag import Graph, here
+from graphdiff.errors import GradientError, GraphError, here
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 
 

@@ -24,11 +24,12 @@ from graphdiff.autodiff.control_reverse import pull_back_through
 from graphdiff.autodiff.fitting import broadcast_to, undo_broadcast, with_parts_of
 from graphdiff.autodiff.influences import influences
 from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_of, targets_of
-from graphdiff.errors import GradientError
+from graphdiff.errors import GradientError, here
 from graphdiff.graph import numpy_api
 from graphdiff.graph.body import results
-from graphdiff.graph.dag import Graph, Marking, here
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.order import order_among, users_of
+from graphdiff.graph.setting import Marking
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Shape
 from graphdiff.ops.op import Masked, Op

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from graphdiff.drawing.labels import shortened
 from graphdiff.drawing.scene import Arrow, Box, Scene
-from graphdiff.errors import DrawError
-from graphdiff.graph.dag import near
+from graphdiff.errors import DrawError, near
 
 
 def scopes_of(scene: Scene) -> list[str]:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphdiff.graph.dag import Graph, OtherGraphError, branch
+from graphdiff.graph.edits import insert
 from graphdiff.graph.nodes import Source
-from graphdiff.graph.order import insert
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec

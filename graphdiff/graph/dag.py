@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from graphdiff.errors import GraphdiffError, GraphError, calling_line
-from graphdiff.errors import here as here
-from graphdiff.errors import near as near
+from graphdiff.errors import GraphdiffError, GraphError, calling_line, near
+from graphdiff.graph.edits import fill, insert, mention_instead, relabel
 from graphdiff.graph.memory import Cell
 from graphdiff.graph.nodes import Source, infer, place_of, source_spec
-from graphdiff.graph.order import fill, in_order_of_declaration, insert, relabel, topological_order
+from graphdiff.graph.order import in_order_of_declaration, topological_order
+from graphdiff.graph.report import Report, counted
+from graphdiff.graph.setting import Marking, Setting
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.values import frozen_array, is_weak, weak_dtype
 from graphdiff.ops import OPS, find
@@ -42,58 +43,6 @@ _births = count()  # tells a graph that is traced within another from the one ar
 # The side of a branch that this thread is tracing: what it computes belongs there, even where it
 # reads nothing but what is outside, since it may not be run.
 branch: ContextVar[Graph | None] = ContextVar("branch", default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What nodes are marked with as they are added."""
-
-    scope: str = ""
-    marks: Mapping[str, Any] | None = None
-    recompute: bool = False
-
-
-class Marking:
-    """A time in which a graph has another setting; passes enter one for each node."""
-
-    __slots__ = ("before", "graph", "setting")
-
-    def __init__(self, graph: Graph, setting: Setting) -> None:
-        self.graph, self.setting = graph, setting
-
-    def __enter__(self) -> None:
-        self.before = self.graph._setting
-        self.graph._setting = self.setting
-
-    def __exit__(self, *exception: object) -> None:
-        self.graph._setting = self.before
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The size of a graph, and what its gradients cost.
-
-    ``products`` counts the vector-Jacobian products that were formed; it equals ``path_edges``,
-    the edges on a path from a differentiated node to the cost, so the sweep is linear.
-    """
-
-    nodes: int
-    edges: int
-    forward_nodes: int
-    forward_edges: int
-    gradient_nodes: int
-    path_edges: int
-    products: int
-
-    def __str__(self) -> str:
-        text = f"{self.nodes} nodes, {self.edges} edges"
-        if self.gradient_nodes:
-            text += (
-                f"; forward {self.forward_nodes} nodes, {self.forward_edges} edges; "
-                f"gradient {self.gradient_nodes} nodes; {self.products} vector-Jacobian products "
-                f"for {self.path_edges} edges on a path"
-            )
-        return text
 
 
 class OtherGraphError(GraphError):
@@ -238,7 +187,7 @@ class Graph:
         attributes = self.dag.nodes[node]
         if not attributes["named"] and attributes["op"] not in SOURCES:
             self._rename(node, name)
-            self._mention_instead(node, name)
+            mention_instead(self.dag, node, name)
             node = name
         self.outputs_by_name[name] = node
         return Tensor(self, node)
@@ -419,18 +368,7 @@ class Graph:
         >>> gd.gradient(g, of="z").report().products
         2
         """
-        edges = {node: sum(map(len, sources.values())) for node, sources in self.dag._pred.items()}
-        forward = [n for n, given in self.dag._node.items() if given["phase"] == "forward"]
-        sweeps = self.dag.graph["sweeps"].values()
-        return Report(
-            nodes=len(self.dag),
-            edges=sum(edges.values()),
-            forward_nodes=len(forward),
-            forward_edges=sum(map(edges.__getitem__, forward)),
-            gradient_nodes=len(self.dag) - len(forward),
-            path_edges=sum(sweep["edges"] for sweep in sweeps),
-            products=sum(sweep["products"] for sweep in sweeps),
-        )
+        return counted(self.dag)
 
     # -- to and fro --------------------------------------------------------------------------
 
@@ -620,29 +558,6 @@ class Graph:
         if cell is not None:
             cell.node = name
             self._cells[name] = cell
-
-    def _mention_instead(self, node: str, name: str) -> None:
-        """Let gradient nodes say the new name of a node that they are the gradient of.
-
-        Only nodes that stood there before a sweep can be mentioned, so this seldom has work.
-        """
-        facts = self.dag.graph
-        if self.dag.nodes[name].get("seed") not in (None, *facts["sweeps"]) or not facts["sweeps"]:
-            return
-
-        def changed(mentioned: str) -> str:
-            return name if mentioned == node else mentioned
-
-        for _, attributes in self.dag.nodes(data=True):
-            if "of" in attributes:
-                attributes["of"] = tuple(map(changed, attributes["of"]))
-            for key in ("via", "seed"):
-                if key in attributes:
-                    attributes[key] = changed(attributes[key])
-        facts["sweeps"] = {changed(seed): sweep for seed, sweep in facts["sweeps"].items()}
-        facts["derivatives"] = {
-            output: tuple(map(changed, pair)) for output, pair in facts["derivatives"].items()
-        }
 
 
 def _operands_of(operands: object, op: Op) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import networkx as nx
@@ -25,50 +25,6 @@ def in_order_of_declaration(dag: nx.DiGraph, nodes: Iterable[Any]) -> list[Any]:
     if all(map(operator.le, numbers, numbers[1:])):
         return given
     return [given[i] for i in sorted(range(len(given)), key=numbers.__getitem__)]
-
-
-def insert(
-    dag: nx.MultiDiGraph, node: str, attributes: dict[str, Any], operands: Sequence[str]
-) -> None:
-    """Add a node that is not there yet, and the edges from its operands."""
-    succ = dag._succ
-    dag._node[node] = attributes
-    succ[node] = {}
-    sources: dict[str, dict[int, Any]] = {}
-    dag._pred[node] = sources
-    for position, source in enumerate(operands):
-        keys = sources.get(source)
-        if keys is None:
-            keys = sources[source] = succ[source][node] = {}
-        keys[position] = {}
-
-
-def fill(empty: nx.MultiDiGraph, dag: nx.MultiDiGraph, nodes: Iterable[Any]) -> None:
-    """Copy the nodes, in the given order, and the edges of one graph into an empty one.
-
-    networkx's public way adds edge by edge, which is most of the time of a rewriting pass; its
-    dicts, copied whole, take a fifth of that.
-    """
-    attributes, succ, pred = empty._node, empty._succ, empty._pred
-    for node in nodes:
-        attributes[node] = dict(dag._node[node])
-        succ[node] = {}
-        pred[node] = sources = {}
-        for source, keys in dag._pred[node].items():
-            edges = {key: dict(data) for key, data in keys.items()}
-            sources[source] = succ[source][node] = edges
-
-
-def relabel(dag: nx.MultiDiGraph, node: str, name: str) -> None:
-    """Give a node another name. Cost: its degree (`networkx.relabel_nodes` looks at every node)."""
-    dag.add_node(name, **dag.nodes[node])
-    dag.add_edges_from(
-        (u, name, k, d) for u, _, k, d in [*dag.in_edges(node, data=True, keys=True)]
-    )
-    dag.add_edges_from(
-        (name, v, k, d) for _, v, k, d in [*dag.out_edges(node, data=True, keys=True)]
-    )
-    dag.remove_node(node)
 
 
 def topological_order(dag: nx.DiGraph) -> list[Any]:

@@ -22,6 +22,7 @@ from graphdiff.graph import (
     scipy_special,
 )
 from graphdiff.graph.array_methods import ArrayMethods
+from graphdiff.graph.edits import mention_instead
 from graphdiff.graph.memory import Cell
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.dimension import Dimension, Shape, dimension_names
@@ -161,7 +162,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         full = self.graph._scoped(name, node)
         if full != node:
             self.graph._rename(node, full)
-            self.graph._mention_instead(node, full)
+            mention_instead(self.graph.dag, node, full)
         return self
 
     def keep(self) -> Tensor:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.errors import ArgumentError
-from graphdiff.graph.dag import Graph, here, near
+from graphdiff.errors import ArgumentError, here, near
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import write_whole
 from graphdiff.lower.source import Module
 from graphdiff.ops.dimension import dimension_names, evaluate_dimension

@@ -1,0 +1,79 @@
+"""Nodes added, copied and renamed, in networkx's own dicts.
+
+Its public methods do the same node by node and edge by edge, which is most of the time of a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import networkx as nx
+
+
+def insert(
+    dag: nx.MultiDiGraph, node: str, attributes: dict[str, Any], operands: Sequence[str]
+) -> None:
+    """Add a node that is not there yet, and the edges from its operands."""
+    succ = dag._succ
+    dag._node[node] = attributes
+    succ[node] = {}
+    sources: dict[str, dict[int, Any]] = {}
+    dag._pred[node] = sources
+    for position, source in enumerate(operands):
+        keys = sources.get(source)
+        if keys is None:
+            keys = sources[source] = succ[source][node] = {}
+        keys[position] = {}
+
+
+def fill(empty: nx.MultiDiGraph, dag: nx.MultiDiGraph, nodes: Iterable[Any]) -> None:
+    """Copy the nodes, in the given order, and the edges of one graph into an empty one.
+
+    networkx's public way adds edge by edge, which is most of the time of a rewriting pass; its
+    dicts, copied whole, take a fifth of that.
+    """
+    attributes, succ, pred = empty._node, empty._succ, empty._pred
+    for node in nodes:
+        attributes[node] = dict(dag._node[node])
+        succ[node] = {}
+        pred[node] = sources = {}
+        for source, keys in dag._pred[node].items():
+            edges = {key: dict(data) for key, data in keys.items()}
+            sources[source] = succ[source][node] = edges
+
+
+def relabel(dag: nx.MultiDiGraph, node: str, name: str) -> None:
+    """Give a node another name. Cost: its degree (`networkx.relabel_nodes` looks at every node)."""
+    dag.add_node(name, **dag.nodes[node])
+    dag.add_edges_from(
+        (u, name, k, d) for u, _, k, d in [*dag.in_edges(node, data=True, keys=True)]
+    )
+    dag.add_edges_from(
+        (name, v, k, d) for _, v, k, d in [*dag.out_edges(node, data=True, keys=True)]
+    )
+    dag.remove_node(node)
+
+
+def mention_instead(dag: nx.MultiDiGraph, node: str, name: str) -> None:
+    """Let gradient nodes say the new name of a node that they are the gradient of.
+
+    Only nodes that stood there before a sweep can be mentioned, so this seldom has work.
+    """
+    facts = dag.graph
+    if dag.nodes[name].get("seed") not in (None, *facts["sweeps"]) or not facts["sweeps"]:
+        return
+
+    def changed(mentioned: str) -> str:
+        return name if mentioned == node else mentioned
+
+    for _, attributes in dag.nodes(data=True):
+        if "of" in attributes:
+            attributes["of"] = tuple(map(changed, attributes["of"]))
+        for key in ("via", "seed"):
+            if key in attributes:
+                attributes[key] = changed(attributes[key])
+    facts["sweeps"] = {changed(seed): sweep for seed, sweep in facts["sweeps"].items()}
+    facts["derivatives"] = {
+        output: tuple(map(changed, pair)) for output, pair in facts["derivatives"].items()
+    }
