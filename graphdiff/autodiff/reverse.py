@@ -240,10 +240,13 @@ class Sweep:
         """The sum of several contributions.
 
         It is masked where all of them are. A mask that is applied once more changes nothing, but
-        keeps out what an infinite slope further on would make of the zeros.
+        keeps out what an infinite slope further on would make of the zeros. Where both branches of
+        one condition lead to the value, one of them is taken everywhere, and nothing is left out.
         """
-        masks = {part.mask.name: part.mask for part in parts if part.mask is not None}
+        masks = {_literal(part.mask): part.mask for part in parts if part.mask is not None}
         masked = all(part.mask is not None for part in parts)
+        if masked and len(masks) == 2 and len({condition for condition, _ in masks}) == 1:
+            return self.either(parts)
         if len(masks) > 1 or not masked:
             parts = [part.settled() for part in parts]
         value = parts[0].value
@@ -255,6 +258,15 @@ class Sweep:
             for other in others:
                 mask = np.logical_or(mask, other)
         return Cotangent(value, mask, branched=any(part.branched for part in parts))
+
+    def either(self, parts: Sequence[Cotangent]) -> Cotangent:
+        """The sum of contributions some of which count where a condition holds, the others not."""
+        sums: dict[bool, Tensor] = {}
+        for part in parts:
+            name, holds = _literal(part.mask)
+            sums[holds] = sums[holds] + part.value if holds in sums else part.value
+        value = numpy_api.where(self.graph[name], sums[True], sums[False])
+        return Cotangent(value, branched=any(part.branched for part in parts))
 
     def whole(self, node: str) -> Tensor:
         """A node's cotangent with nothing put off: of the node's own shape and dtype."""
@@ -284,12 +296,13 @@ class Sweep:
         names = graph.operands(node)
         operands = [graph[name] for name in names]
         out, params = graph[node], graph.dag._node[node]["params"]
+        smooth = op.name == "power" and _is_constant_from_one(operands[1])
         for position in self.active[node]:
             rule = op.rule(position)
             assert rule is not None  # the edge would not be on a path
             self.products += 1
             made = rule(cotangent.value, out, *operands, **params)
-            part = self.contribution(op, cotangent, made, operands[position], out.shape)
+            part = self.contribution(op, cotangent, made, operands[position], out.shape, smooth)
             if part is not None:
                 self.contributions.setdefault(names[position], []).append(part)
 
@@ -313,16 +326,25 @@ class Sweep:
             self.contributions.setdefault(names[position], []).append(Cotangent(value))
 
     def contribution(
-        self, op: Op, cotangent: Cotangent, made: Any, operand: Tensor, shape: Shape
+        self,
+        op: Op,
+        cotangent: Cotangent,
+        made: Any,
+        operand: Tensor,
+        shape: Shape,
+        smooth: bool = False,
     ) -> Cotangent | None:
-        """What a rule returned, as a contribution to its operand; None where it is zero."""
+        """What a rule returned, as a contribution to its operand; None where it is zero.
+
+        ``smooth`` says that no derivative is infinite here, though the op has such.
+        """
         mask = cotangent.mask
         if isinstance(made, Masked):
-            mask = made.mask if mask is None else np.logical_and(mask, made.mask)
+            mask = made.mask if mask is None else _both(mask, made.mask)
             made = made.value
         if not isinstance(made, Tensor):  # a literal zero
             return None
-        guarded = cotangent.branched and op.singular and not self.linear
+        guarded = cotangent.branched and op.singular and not self.linear and not smooth
         if mask is None and guarded and made.name != cotangent.value.name:
             made = numpy_api.where(cotangent.value == 0, 0.0, made)
         part = Cotangent(with_parts_of(made, operand), mask, cotangent.branched)
@@ -334,6 +356,25 @@ class Sweep:
         if part.value.dtype != dtype:
             part = replace(part, value=part.value.astype(dtype))
         return part
+
+
+def _literal(mask: Tensor | None) -> tuple[str, bool]:
+    """The condition that a mask stands for, and whether it is to hold or not to hold."""
+    assert mask is not None
+    if mask.op == "logical_not":
+        return mask.operands[0].name, False
+    return mask.name, True
+
+
+def _both(a: Tensor, b: Tensor) -> Tensor:
+    """Where two masks are true."""
+    both: Tensor = a if _literal(a) == _literal(b) else np.logical_and(a, b)  # type: ignore[assignment]  # a Tensor
+    return both
+
+
+def _is_constant_from_one(exponent: Tensor) -> bool:
+    """Whether a power has a finite slope wherever it is finite."""
+    return exponent.op == "constant" and bool(np.all(exponent.params["value"] >= 1))
 
 
 def _add_output(sweep: Sweep, name: str, node: str, disconnected: str) -> None:

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from graphdiff.drawing.theme import LONGEST_NAME, MOST_LINES, WIDE
+from graphdiff.drawing.theme import LONGEST_NAME, MOST_LINES, WIDE, WIDEST
 from graphdiff.graph.body import carried_as, results
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.formulas import formulas_over
@@ -95,8 +95,11 @@ class Labels:
         """A name without the part of its scope that the reader is in."""
         path, name = self.places[node]
         shared = _shared(path, scope.split("/"))
-        text = ".".join([*path[shared:], name])
-        return shortened(text if self._means(text, scope) == node else ".".join(["", *path, name]))
+        for start in range(shared, -1, -1):  # as short as it can be told from the scope's own
+            text = ".".join([*path[start:], name])
+            if self._means(text, scope) == node:
+                return shortened(text)
+        return shortened(".".join(["", *path, name]))
 
     def _means(self, text: str, scope: str) -> str | None:
         """The node that a name is read as: the one in the innermost scope that has it."""
@@ -130,9 +133,9 @@ class Labels:
         for i, statement in enumerate(statements):
             end = ";" if i + 1 < len(statements) else ""
             parts = list(map(full, _BREAK.split(statement + end)))
-            lines += broken(parts, 0 if i else taken)
-        if len(lines) > 2 * MOST_LINES:
-            lines[2 * MOST_LINES - 1 :] = ["…"]
+            lines += broken(parts, 0 if i else taken, WIDEST)
+        if len(lines) > 3 * MOST_LINES:
+            lines[3 * MOST_LINES - 1 :] = ["…"]
         return lines
 
 
@@ -156,10 +159,10 @@ def _shared(path: Sequence[str], other: Sequence[str]) -> int:
     return count
 
 
-def broken(parts: Sequence[str], taken: int) -> list[str]:
+def broken(parts: Sequence[str], taken: int, wide: int = WIDE) -> list[str]:
     """The parts of a formula over lines of about equal length."""
     total = taken + sum(map(len, parts)) + len(parts) - 1
-    width = total / -(-total // WIDE) + 4 if total > WIDE else WIDE
+    width = total / -(-total // wide) + 4 if total > wide else wide
     lines: list[str] = []
     room = width - taken
     for part in parts:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graphdiff.drawing.labels import Labels
+from graphdiff.graph.body import results
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import Names, plain
 from graphdiff.lower.program import Program, program
@@ -87,12 +88,16 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A node that gets a box: its formula with tokens for names, and what it is computed from."""
+    """A node that gets a box: its formula with tokens for names, and what it is computed from.
+
+    ``nodes`` are those that are folded into it.
+    """
 
     node: str
     formula: str
     operands: tuple[str, ...]
     tip: str
+    nodes: tuple[str, ...] = ()
 
 
 def scene(graph: Graph, detail: Detail) -> Scene:
@@ -133,7 +138,7 @@ def _values(written: Program, labels: Labels) -> Iterator[_Entry]:
         yield _Entry(node, "", (), repr(written.graph.spec(node)))
     for node, value in written.values.items():
         tip = f"{value.name} = {value.code.text}  # {value.spec!r}"
-        yield _Entry(node, formulas[node], value.operands, tip)
+        yield _Entry(node, formulas[node], value.operands, tip, tuple(value.nodes))
 
 
 def _ops(graph: Graph, labels: Labels) -> Iterator[_Entry]:
@@ -145,7 +150,7 @@ def _ops(graph: Graph, labels: Labels) -> Iterator[_Entry]:
         op, leaf = graph.op(node).name, not graph.dag.pred[node] and node not in numbers
         operands = tuple(dict.fromkeys(graph.operands(node)))
         formula = "" if leaf or op == "result" else formulas[node]
-        yield _Entry(node, formula, operands, f"{op}: {graph.spec(node)!r}")
+        yield _Entry(node, formula, operands, f"{op}: {graph.spec(node)!r}", (node,))
 
 
 class _Stage:
@@ -170,7 +175,7 @@ class _Stage:
             self.boxes[entry.node] = self.box(entry, entry.node in used)
             self.connect(entry)
         last = max((box.column for box in self.boxes.values()), default=0)
-        columns = ("forward", *map(self.title, range(1, last + 1)))
+        columns = tuple(map(self.title, range(last + 1)))
         return Scene(self.graph.name, columns, tuple(self.boxes.values()), tuple(self.arrows))
 
     def box(self, entry: _Entry, used: bool) -> Box:
@@ -242,24 +247,47 @@ class _Stage:
         """0 for the forward pass, else the sweep that a node belongs to."""
         attributes = self.graph.dag.nodes[node]
         before = max((self.boxes[operand].column for operand in operands), default=0)
+        if attributes["phase"] == "update" or self.is_for_update(node):
+            return len(self.sweeps) + 1
         if attributes["phase"] == "forward" and before == 0:
             return 0
         return max(before, self.sweeps.get(attributes.get("seed"), 1))
 
+    def is_for_update(self, node: str) -> bool:
+        """Whether a node is an argument of nothing but the update in a step of training."""
+        dag = self.graph.dag
+        users = dag.succ[node]
+        return (
+            dag.nodes[node]["op"] == "input"
+            and bool(users)
+            and all(dag.nodes[user]["phase"] == "update" for user in users)
+        )
+
     def title(self, column: int) -> str:
+        if column == 0:
+            return "forward"
         for seed, found in self.sweeps.items():
             if found == column:
                 return f"gradient of {self.labels.seed(seed)}"
-        return "gradient"
+        return "update" if column > len(self.sweeps) > 0 else "gradient"
 
     def connect(self, entry: _Entry) -> None:
         head = self.boxes[entry.node]
         for operand in entry.operands:
             tail = self.boxes[operand]
-            shape = _shape(self.graph.spec(operand))
+            shape = self.shape(operand, entry.nodes)
             again = tail.column < head.column and tail.kind != "constant"
             shape = "" if tail.kind == "constant" else shape
             self.arrows.append(Arrow(tail.key, head.key, shape, again))
+
+    def shape(self, operand: str, users: Iterable[str]) -> str:
+        """The shape of an operand; of a loop's results those that are used there."""
+        graph, among = self.graph, set(users)
+        if not graph.spec(operand).parts:
+            return _shape(graph.spec(operand))
+        taken = [r for parts in results(graph, operand).values() for r in parts]
+        used = [r for r in taken if r in among or not among.isdisjoint(graph.dag.succ[r])]
+        return ", ".join(dict.fromkeys(_shape(graph.spec(r)) for r in used))
 
 
 def _shape(spec: Spec) -> str:

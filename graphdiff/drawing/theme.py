@@ -15,6 +15,7 @@ SIZE, SMALL = "11", "8"
 ROOM, MORE_ROOM = "0.09", "0.17"  # beside a text; more where an engine only guesses its width
 FAMILY = "Helvetica,Arial,Liberation Sans,Arimo,Nimbus Sans,sans-serif"  # of like widths
 WIDE = 36  # letters of a formula, beyond which it is broken over lines
+WIDEST = 48  # the same for a statement within a loop
 MOST_LINES = 5
 LONGEST_NAME = 40
 

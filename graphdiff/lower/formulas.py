@@ -65,7 +65,7 @@ def _of_loop(
     op, params = graph.op(node), graph.dag._node[node]["params"]
     taken = {i: label(users[0]) for i, users in results(graph, node).items()}
     if op.name == "cond":
-        each = [_Inside(body, texts[1:], 0, {}) for body in bodies_of(op, params).values()]
+        each = [_Inside(body, texts[1:], 0, {}, None) for body in bodies_of(op, params).values()]
         pairs = zip(*(inside.outputs() for inside in each), strict=True)
         chosen = [f"{a} if {texts[0].text} else {b}" for a, b in pairs]
         return Written(", ".join(chosen), LOOSEST)
@@ -75,16 +75,20 @@ def _of_loop(
     outside = texts[own + states : len(texts) - states * params.get("left", False)]
     if op.name == "reversal":
         own += len(output_nodes(params["step"])) - params["states"]
-    inside = _Inside(params["body"], outside, own, carried)
+    inside = _Inside(params["body"], outside, own, carried, params["carries"])
     steps = inside.statements(params["carries"])
     if "length" in params:
         return Written(f"{op.name}({'; '.join(steps)})")
-    test = _Inside(params["condition"], texts[own:], own, carried)
+    test = _Inside(params["condition"], texts[own:], own, carried, None)
     return Written(f"while({test.outputs()[0]}: {'; '.join(steps)})")
 
 
 class _Inside:
-    """The formulas of one body. The first ``own`` inputs are called as they are inside."""
+    """The formulas of one body. The first ``own`` inputs are called as they are inside.
+
+    Of its outputs the first ``carries`` (None: all) are told as what they become outside; the
+    others keep a name of their own.
+    """
 
     def __init__(
         self,
@@ -92,6 +96,7 @@ class _Inside:
         outside: Sequence[Written],
         own: int,
         carried: Mapping[int, str],
+        carries: int | None,
     ) -> None:
         self.body = body
         self.inputs, self.ends = input_names(body), output_nodes(body)
@@ -101,10 +106,8 @@ class _Inside:
                 self.names[self.inputs[i]] = text
         after = self.inputs[own:]
         self.names |= {name: text.within(ATOM) for name, text in zip(after, outside, strict=False)}
-        order = body.order()
-        self.lines = [
-            n for n in order if n not in self.names and n not in self.ends and self._own(n)
-        ]
+        order, told = body.order(), self.ends[:carries]
+        self.lines = [n for n in order if n not in self.names and n not in told and self._own(n)]
         self.names |= {node: _called(body, node) for node in self.lines}
         self.formulas = formulas_over(body, order, self.lines, self._label)
 
@@ -127,7 +130,8 @@ class _Inside:
         for name, text in zip(self.inputs[:carries], texts, strict=False):
             found.append(f"{self.names[name]} ← {text}")
         known = {*texts[:carries], *self.names.values()}
-        return found + [text for text in texts[carries:] if text not in known]
+        rest = [t for e, t in zip(self.ends, texts, strict=True) if e not in self.lines]
+        return found + [text for text in rest if text not in known]
 
 
 def _called(body: Graph, node: str) -> str:

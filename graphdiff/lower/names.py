@@ -174,12 +174,18 @@ class Names:
         if attributes["op"] == "result":
             return self._of_loop(node)
         if attributes["phase"] == "gradient":
-            return self._of_activation(node) or _LETTERS.get(attributes["op"], "v")
+            return self._of_activation(node) or self._letter(node)
         if ends_a_line(self.graph.dag, node):
-            name = attributes["local"]
-        else:
-            name = self._before_activation(node) or _LETTERS.get(attributes["op"], "v")
-        return identifier(f"{attributes['scope']}/{name}")
+            return identifier(f"{attributes['scope']}/{attributes['local']}")
+        return identifier(f"{attributes['scope']}/{self._letter(node)}")
+
+    def _letter(self, node: str) -> str:
+        """What people write for such a value; ``v`` where somebody has called another one so."""
+        attributes = self.nodes[node]
+        scope = "" if attributes["phase"] == "gradient" else f"{attributes['scope']}/"
+        before = None if attributes["phase"] == "gradient" else self._before_activation(node)
+        letter = before or _LETTERS.get(attributes["op"], "v")
+        return "v" if identifier(f"{scope}{letter}") in self.users_own else letter
 
     def _of_loop(self, node: str) -> str:
         """The user's variable, or one after the body's: ``hs`` for all values of ``h``."""

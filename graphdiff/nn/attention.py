@@ -120,11 +120,15 @@ def multi_head_attention(
 
     with x.graph.scope(scope):
         q, k, v = (
-            split(operand @ weight(x, name, (operand.shape[-1], n), init, rng))
-            for name, operand in (("Wq", x), ("Wk", source), ("Wv", source))
+            split(operand @ weight(x, name, (operand.shape[-1], n), init, rng)).named(split_name)
+            for name, operand, split_name in (
+                ("Wq", x, "queries"),
+                ("Wk", source, "keys"),
+                ("Wv", source, "values"),
+            )
         )
-        read: Any = attention(q, k, v, mask)
-        joined = np.swapaxes(read, -2, -3).reshape(*x.shape)
+        read: Any = attention(q, k, v, mask).named("read")
+        joined = np.swapaxes(read, -2, -3).reshape(*x.shape).named("joined")
         Wo = weight(x, "Wo", (n, n), init, rng)
         h: gd.Tensor = joined @ Wo + filled(x, "b", (n,), "bias", None if rng is None else 0.0)
         return h.named("h")

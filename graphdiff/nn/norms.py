@@ -31,7 +31,7 @@ def layer_norm(x: gd.Tensor, *, scope: str, epsilon: float = 1e-5) -> gd.Tensor:
     check_tensor(x, "layer_norm")
     check_amount("epsilon", epsilon, zero=True)
     with x.graph.scope(scope):
-        centred: Any = x - x.mean(axis=-1, keepdims=True)
+        centred: Any = (x - x.mean(axis=-1, keepdims=True)).named("centred")
         return _scaled(centred, np.mean(centred**2, axis=-1, keepdims=True), epsilon)
 
 
@@ -84,11 +84,11 @@ def batch_norm(
     with x.graph.scope(scope):
         if statistics is None:
             others = tuple(range(x.ndim - 1))
-            centred: Any = x - x.mean(axis=others).named("mean")
+            centred: Any = (x - x.mean(axis=others).named("mean")).named("centred")
             variance = (centred**2).mean(axis=others).named("variance")
         else:
             mean, variance = statistics
-            centred = x - mean
+            centred = (x - mean).named("centred")
         return _scaled(centred, variance, epsilon)
 
 
@@ -96,5 +96,8 @@ def _scaled(centred: gd.Tensor, variance: Any, epsilon: float) -> gd.Tensor:
     """What is left of normalising: the division, and the learnt gain and bias."""
     gain = filled(centred, "gain", centred.shape[-1:], "gain", 1.0)
     b = filled(centred, "b", centred.shape[-1:], "bias", 0.0)
-    h: gd.Tensor = gain * (centred / np.sqrt(variance + epsilon)) + b
+    deviation: Any = np.sqrt(variance + epsilon)
+    if isinstance(deviation, gd.Tensor):  # given statistics may be numbers
+        deviation = deviation.named("deviation")
+    h: gd.Tensor = gain * (centred / deviation).named("x_hat") + b
     return h.named("h")

@@ -105,7 +105,8 @@ def lstm(
         def step(state: Any, a: Any) -> tuple[Any, Any]:
             z_i, z_f, z_o, z_u = _parts((a + state["h"] @ U).named("z"), width, 4)
             write, keep = sigmoid(z_i).named("write"), sigmoid(z_f).named("keep")
-            c = keep * state["c"] + write * tanh(z_u)
+            new = tanh(z_u).named("new")
+            c = keep * state["c"] + write * new
             h = sigmoid(z_o).named("read") * tanh(c)
             return {"h": h, "c": c}, h
 

@@ -70,7 +70,8 @@ def elu(z: Any, alpha: float = 1.0) -> Any:
     array([  -1.,    0., 1000.])
     """
     z = _array(z)
-    return np.where(z > 0, z, alpha * np.expm1(np.where(z > 0, 0.0, z)))  # which cannot overflow
+    positive = z > 0
+    return np.where(positive, z, alpha * np.expm1(np.where(positive, 0.0, z)))  # no overflow
 
 
 def gelu(z: Any) -> Any:

@@ -15,7 +15,9 @@ from graphdiff.graph.tensor import Tensor
 from graphdiff.ops import OPS
 from graphdiff.ops.shaping import permutation
 from graphdiff.rewrite.engine import Draft, Rule, in_place, sweep
-from graphdiff.rewrite.matching import fits, is_factor, is_number, uses
+from graphdiff.rewrite.factors import gather_factors, gather_scalars, join_factors
+from graphdiff.rewrite.matching import fits, is_number, uses
+from graphdiff.rewrite.pieces import join_branches, join_pieces
 from graphdiff.rewrite.stabilise import stable_rules
 
 
@@ -89,58 +91,6 @@ def double(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     return fits(2 * a, t) if a.name == b.name and a.spec.is_inexact else None
 
 
-def gather_factors(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
-    """Scalar factors come together in front: ``2 * (e / t)`` is ``(2 / t) * e``."""
-    if t.op == "divide" or not is_factor(a):
-        a, b = b, a
-        if not is_factor(a):
-            return None
-    if is_factor(b) or b.op not in ("multiply", "divide") or b.ndim == 0:
-        return None
-    x, y = b.operands
-    if is_factor(y):
-        inner, value = (1 / y if b.op == "divide" else y), x
-    elif is_factor(x) and b.op == "multiply":
-        inner, value = x, y
-    else:
-        return None
-    factor = inner / a if t.op == "divide" else inner * a
-    return fits(factor * value, t)
-
-
-def gather_scalars(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
-    """Within a scalar factor: ``(1 / t) * 2`` is ``2 / t``, and ``(2 / t) * t`` is 2."""
-    if t.ndim or not (is_factor(a) and is_factor(b)):
-        return None
-    if t.op == "divide":
-        if a.op == "divide":  # (p / q) / b
-            p, q = a.operands
-            return fits(p / (q * b), t)
-        return _cancelled(a, b, t)
-    if a.op != "divide":
-        a, b = b, a
-    if a.op != "divide":
-        return None
-    p, q = a.operands
-    if b.op == "divide":
-        r, s = b.operands
-        return fits((p * r) / (q * s), t)
-    return fits(p, t) if q.name == b.name or _same_size(q, b) else fits((p * b) / q, t)
-
-
-def _cancelled(a: Tensor, b: Tensor, t: Tensor) -> Tensor | None:
-    """``(p * s) / s`` is ``p``."""
-    if a.op == "multiply":
-        for p, s in (a.operands, a.operands[::-1]):
-            if s.name == b.name or _same_size(s, b):
-                return fits(p, t)
-    return None
-
-
-def _same_size(a: Tensor, b: Tensor) -> bool:
-    return a.op == b.op == "size" and a.params["dimension"] == b.params["dimension"]
-
-
 def lift_sign(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Signs come outward: ``a + (-b)`` is ``a - b``, ``(-a) * b`` is ``-(a * b)``."""
     if t.op == "add":
@@ -161,6 +111,13 @@ def lift_sign(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
 def _again(t: Tensor, *operands: Tensor) -> Tensor:
     """The same op on other operands."""
     return t.graph.apply(t.op, operands, t.params)
+
+
+def sign_after(t: Tensor, x: Tensor) -> Tensor | None:
+    """``sum(-x)`` is ``-sum(x)``: the sign of fewer numbers changes."""
+    if x.op != "negative" or not x.spec.is_inexact or t.graph.dag._node[x.name]["named"]:
+        return None
+    return fits(-_again(t, x.operands[0]), t)
 
 
 def double_negative(t: Tensor, x: Tensor) -> Tensor | None:
@@ -253,19 +210,28 @@ def without_own_gradient(t: Tensor, value: Tensor, *rest: Tensor) -> Tensor | No
 _RESHAPING = ("reshape", "expand_dims", "squeeze", "broadcast_to")
 
 _BY_OP: Mapping[str, tuple[Rule, ...]] = {
-    "add": (drop_zero, double, lift_sign),
+    "add": (drop_zero, double, lift_sign, join_branches, join_pieces),
     "subtract": (drop_zero, lift_sign),
-    "multiply": (drop_one, square_power, lift_sign, gather_scalars, gather_factors),
+    "multiply": (
+        drop_one,
+        square_power,
+        lift_sign,
+        gather_scalars,
+        gather_factors,
+        join_factors,
+    ),
     "divide": (drop_one, lift_sign, gather_scalars, gather_factors),
     "power": (drop_one, square_power),
     "negative": (double_negative,),
+    "sum": (sign_after,),
+    "mean": (sign_after,),
     "maximum": (name_relu,),
     "where": (same_branches,),
     "transpose": (transpose_twice, transpose_product),
     "reshape": (same_shape, reshape_twice),
     "broadcast_to": (same_shape, reshape_twice),
-    "expand_dims": (reshape_twice,),
-    "squeeze": (same_shape, reshape_twice),
+    "expand_dims": (reshape_twice, sign_after),
+    "squeeze": (same_shape, reshape_twice, sign_after),
     "identity": (same_shape,),
     "astype": (same_shape,),
     "custom_gradient": (without_own_gradient,),
@@ -280,6 +246,10 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
     name_relu: frozenset({"constant"}),
     lift_sign: frozenset({"negative"}),
     gather_factors: frozenset({"multiply", "divide"}),
+    join_factors: frozenset({"multiply", "divide"}),
+    join_branches: frozenset({"where"}),
+    join_pieces: frozenset({"place"}),
+    sign_after: frozenset({"negative"}),
     double_negative: frozenset({"negative", "subtract"}),
     transpose_product: frozenset({"matmul", "outer"}),
     reshape_twice: frozenset(_RESHAPING),

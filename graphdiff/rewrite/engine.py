@@ -238,10 +238,12 @@ def sweep(draft: Draft, *tables: Rules) -> None:
         rule, replacement, added = found
         fired[rule] += 1
         draft.in_order = False
-        users = list(dag._succ[node])
+        users, sources = list(dag._succ[node]), list(dag._pred[node])
         kept = draft.replace(node, replacement)
         again = [kept if entry == replacement else entry for entry in added]
-        for entry in (*again, *users):
+        # Some rules want a value that is used once, which some operands may be only now.
+        left = [next(iter(dag._succ[s])) for s in sources if s in dag and len(dag._succ[s]) == 1]
+        for entry in (*again, *users, *left):
             if entry in dag and entry not in waiting:
                 waiting.add(entry)
                 queue.append(entry)

@@ -37,6 +37,11 @@ def fits(candidate: Tensor, t: Tensor) -> Tensor | None:
     return candidate if candidate.spec == t.spec else None
 
 
+def free(t: Tensor) -> bool:
+    """Whether a tensor is nothing but a part of one other value: nobody named or returns it."""
+    return uses(t) == 1 and not t.graph.dag._node[t.name]["named"]
+
+
 def uses(t: Tensor) -> int:
     """How often a tensor is an operand."""
     return sum(map(len, t.graph.dag._succ[t.name].values()))

@@ -393,3 +393,46 @@ def test_the_derivatives_of_a_product_by_its_factors_are_each_other() -> None:
     p, q = G["dJ/da"] + 1.0, G["dJ/db"] + 1.0
     G.output("S", p * q)
     assert gd.draw(gd.gradient(G, of="S", wrt=[p.name, q.name]), rewrites=()).scene.boxes
+
+
+def test_a_step_of_training_has_a_column_for_the_update(engine: str) -> None:
+    """What only the update uses stands there too: the state and the learning rate."""
+    g = gd.Graph("line")
+    x, y, w = g.input("x", ("t",)), g.input("y", ("t",)), g.parameter("w")
+    g.output("J", np.mean((w * x - y) ** 2))
+    picture = draw(gd.train.step(g, "J", gd.train.momentum(0.1)))
+    assert picture.scene.columns == ("forward", "gradient of J", "update")
+    column = {box.name: box.column for box in picture.scene.boxes}
+    assert {name for name, number in column.items() if number == 2} == {
+        "w.v", "rate", "new w.v", "new w",
+    }  # fmt: skip
+    assert column["w"] == column["x"] == 0
+    seen = layout(picture.svg)
+    assert max(seen.boxes[k].right for k in ("x", "w", "J")) < seen.boxes["dJ_dw"].left
+    assert seen.boxes["dJ_dw"].right < seen.boxes["new_w"].left
+    assert seen.overlapping() == []
+
+
+def test_a_loop_tells_its_steps_by_name_and_its_arrows_what_is_taken() -> None:
+    g = gd.Graph("sequence")
+    h = gd.nn.lstm(g.input("x", ("t", "T", 3)), 5, scope="lstm")
+    g.output("J", np.mean(h[:, -1] ** 2))
+    scene = draw(gd.gradient(g, of="J")).scene
+    (loop,) = (box for box in scene.boxes if box.column == 0 and "scan" in " ".join(box.lines))
+    told = " ".join(loop.lines)
+    for statement in ("write = σ(z[:, 0:5])", "keep = σ(z[:, 5:10])", "new = tanh(z[:, 15:20])"):
+        assert statement in told
+    assert "state.c ← keep × state.c + write × new" in told
+    (arrow,) = (arrow for arrow in scene.arrows if arrow.tail == loop.key and not arrow.again)
+    assert arrow.shape == "(T, t, 5)"
+
+
+def test_a_name_of_the_scope_around_is_told_without_a_dot_before_it() -> None:
+    g = gd.Graph("block")
+    x = g.input("x", ("t", 8))
+    h = gd.nn.residual(x, lambda h: gd.nn.dense(h, 8, gd.nn.tanh, scope="inner"), scope="block")
+    g.output("J", np.mean(h**2))
+    boxes = draw(gd.gradient(g, of="J", wrt="x")).scene.boxes
+    lines = [" ".join(box.lines) for box in boxes]
+    assert "∂J/∂block.h × (1 − h²)" in lines
+    assert not any("/∂." in line for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy
 
 import graphdiff as gd
 
@@ -94,3 +95,14 @@ def test_back_propagation_never_forms_that_tensor(n: int) -> None:
     tensor = gd.jacobian(lambda W: W @ X)(np.ones((n, M)))
     g_a = RNG.normal(size=n)
     np.testing.assert_allclose(np.tensordot(g_a, tensor, 1), np.outer(g_a, X), rtol=1e-13)
+
+
+def test_of_scalars_the_derivatives_are_multiplied() -> None:
+    """dz/dx = dz/dy · dy/dx for y = g(x) = sin x and z = f(y) = exp y, as one expression."""
+    g = gd.Graph("scalars")
+    y = np.sin(g.input("x")).named("y")
+    g.output("z", np.exp(y))
+    x = sympy.Symbol("x", real=True)
+    found = gd.expression(g, of="z", wrt="x", style="recomputed").expanded
+    assert sympy.simplify(found - sympy.exp(sympy.sin(x)) * sympy.cos(x)) == 0
+    assert str(gd.expression(g, of="z", wrt="x", names={"exp": "f", "sin": "g"})) == "f'(y) g'(x)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import sympy
 
 import graphdiff as gd
@@ -114,3 +115,20 @@ def test_softplus_is_a_smooth_rectifier_whose_slope_is_the_sigmoid() -> None:
 
 def test_hard_tanh() -> None:
     np.testing.assert_array_equal(gd.nn.hard_tanh(Z), np.maximum(-1, np.minimum(1, Z)))
+
+
+def test_a_linear_bottleneck_learns_the_principal_components() -> None:
+    """The best rank-k reconstruction leaves the singular values behind k: Eckart-Young."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 5)) * [5.0, 3.0, 1.0, 0.5, 0.2] @ rng.normal(size=(5, 5))
+    X = X - X.mean(axis=0)
+    g = gd.Graph("bottleneck")
+    x = g.input("x", ("t", 5))
+    U = g.parameter("U", value=0.1 * rng.normal(size=(5, 2)))
+    V = g.parameter("V", value=0.1 * rng.normal(size=(2, 5)))
+    g.output("J", np.sum((x @ U @ V - x) ** 2))
+    found = gd.train.fit(g, {"x": X}, optimiser=gd.train.lbfgs(tolerance=1e-12), epochs=2000)
+    _, values, directions = np.linalg.svd(X)
+    assert gd.compile(found.graph)(x=X)["J"] == pytest.approx(np.sum(values[2:] ** 2), rel=1e-10)
+    projection = found.parameters["U"] @ found.parameters["V"]
+    np.testing.assert_allclose(projection, directions[:2].T @ directions[:2], atol=1e-4)

@@ -145,3 +145,26 @@ def test_with_one_input_fixed_two_classes_are_a_sigmoid() -> None:
     fixed_at_1 = special.softmax(np.concatenate([z, np.ones_like(z)], axis=1), axis=1)
     shifted = gd.nn.softmax_with_fixed_input(z - 1)
     np.testing.assert_allclose(shifted, fixed_at_1, rtol=1e-14)
+
+
+def test_the_cost_is_the_cross_entropy_of_the_data_and_the_model() -> None:
+    """J = −E log p_model over the data is −Σ_k p̂_k log p_k; its minimum is the data's entropy."""
+    y = RNG.integers(4, size=50)
+    share = np.bincount(y, minlength=4) / 50
+    g = gd.Graph("cross-entropy")
+    b = g.parameter("b", (4,))
+    g.output("J", gd.nn.multinoulli_nll(np.ones((50, 1)) * b, y))
+    f, b = gd.compile(gd.gradient(g, of="J")), RNG.normal(size=4)
+    log_p = b - np.log(np.sum(np.exp(b)))
+    np.testing.assert_allclose(f(b=b)["J"], -np.sum(share * log_p), rtol=1e-12)
+    least = f(b=np.log(share))
+    np.testing.assert_allclose(least["J"], -np.sum(share * np.log(share)), rtol=1e-12)
+    np.testing.assert_allclose(least["dJ/db"], np.zeros(4), atol=1e-15)
+
+
+def test_a_softmax_of_large_inputs_is_winner_take_all() -> None:
+    """softmax(βz) tends to the one-hot row of the largest input, as fast as exp(−β · the lead)."""
+    z = np.array([0.3, 1.0, -0.5, 0.9])
+    for beta in (10.0, 100.0, 300.0):
+        p = gd.nn.softmax(beta * z)
+        assert np.abs(p - [0, 1, 0, 0]).max() <= 3 * np.exp(-0.1 * beta)

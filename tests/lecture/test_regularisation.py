@@ -66,6 +66,31 @@ def test_the_minimum_with_l2_is_the_lectures():
     np.testing.assert_allclose(descended(quadratic(H, l2), 0.1, 2000), expected, atol=1e-10)
 
 
+def test_the_quadratic_expansion_of_a_cost_predicts_its_penalised_minimum():
+    """(H + αI)⁻¹ H w* with the Hessian of logistic regression: off by O(α²), as Taylor has it."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(50, 4))
+    y = (x @ [1.0, -1.0, 0.5, 0.0] + rng.normal(size=50) > 0) * 1.0
+
+    def logistic(w):
+        return gd.nn.bernoulli_nll(x @ w, y)
+
+    def minimum(alpha):
+        gradient = gd.grad(lambda w: logistic(w) + alpha / 2 * (w @ w))
+        curvature, w = gd.hessian(logistic), np.zeros(4)
+        for _ in range(30):
+            w = w - np.linalg.solve(curvature(w) + alpha * np.eye(4), gradient(w))
+        return w
+
+    best = minimum(0.0)
+    hessian = gd.hessian(logistic)(best)
+    errors = [
+        np.abs(minimum(a) - np.linalg.solve(hessian + a * np.eye(4), hessian @ best)).max()
+        for a in (1e-3, 1e-4)
+    ]
+    assert 80 < errors[0] / errors[1] < 120
+
+
 def test_along_an_eigenvector_the_weight_shrinks_by_its_eigenvalue():
     """qᵢᵀ w̃ = λᵢ / (λᵢ + α) qᵢᵀ w*."""
     eigenvalues, Q = np.linalg.eigh(H)
@@ -222,6 +247,19 @@ def test_the_gradients_of_a_shared_parameter_add_up():
     one = gd.compile(gd.gradient(g, of="J"))(x=at, w=w)
     two = gd.compile(gd.gradient(apart, of="J"))(x=at, u=w, v=w)
     np.testing.assert_allclose(one["dJ/dw"], two["dJ/du"] + two["dJ/dv"], rtol=1e-14)
+
+
+def test_connections_that_are_left_out_have_no_gradient():
+    """A layer that is not fully connected: W ⊙ M with a constant M of zeros and ones."""
+    M = np.tri(4, 3)
+    g = gd.Graph("sparse")
+    x, W = g.input("x", ("t", 4)), g.parameter("W", (4, 3))
+    g.output("J", np.mean(np.tanh(x @ (W * M)) ** 2))
+    values = RNG.normal(size=(4, 3))
+    found = gd.compile(gd.gradient(g, of="J"))(x=X, W=values)["dJ/dW"]
+    h = np.tanh(X @ (values * M))
+    np.testing.assert_allclose(found, M * (X.T @ (2 * h * (1 - h**2) / h.size)), rtol=1e-10)
+    assert (found[M == 0] == 0).all()
 
 
 def test_a_convolution_is_a_dense_layer_with_shared_weights():

@@ -1,0 +1,71 @@
+"""Arrays that were put together from parts, each with zeros around it, by adding: they are joined.
+
+The gradient of a value of which parts are taken is such a sum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphdiff.graph.tensor import Tensor
+from graphdiff.rewrite.matching import fits, free, is_number
+
+
+def join_branches(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
+    """``where(c, x, 0) + where(c, 0, y)`` is ``where(c, x, y)``."""
+    if a.op != "where" or b.op != "where" or not (free(a) and free(b)):
+        return None
+    condition, x, no_x = a.operands
+    other, y, no_y = b.operands
+    if condition.name != other.name:
+        return None
+    if is_number(no_x, 0) and is_number(y, 0):
+        return fits(t.graph.apply("where", (condition, x, no_y), {}), t)
+    if is_number(x, 0) and is_number(no_y, 0):
+        return fits(t.graph.apply("where", (condition, y, no_x), {}), t)
+    return None
+
+
+def join_pieces(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
+    """Two neighbours among zeros are one piece; pieces that fill an axis are concatenated."""
+    first, second = _piece(a), _piece(b)
+    if first is None or second is None or first[0] != second[0] or a.shape != b.shape:
+        return None
+    if first[1] > second[1]:
+        (a, b), (first, second) = (b, a), (second, first)
+    axis, start, middle = first
+    if middle != second[1]:
+        return None
+    parts = [*_parts(a.operands[0], axis), *_parts(b.operands[0], axis)]
+    joined: Tensor = np.concatenate(parts, axis=axis)  # type: ignore[assignment]  # a Tensor
+    if start == 0 and second[2] == t.shape[axis]:
+        return fits(joined, t)
+    index = tuple(slice(start, second[2]) if k == axis else slice(None) for k in range(axis + 1))
+    return fits(t.graph.apply("place", (joined,), {"shape": t.shape, "index": index}), t)
+
+
+def _piece(t: Tensor) -> tuple[int, int, int] | None:
+    """The axis, start and stop of a part placed along one axis, if it is used here only."""
+    if t.op != "place" or not free(t):
+        return None
+    found: tuple[int, int, int] | None = None
+    for axis, entry in enumerate(t.params["index"]):
+        if entry in ((None, None, None), (None, None, 1)):
+            continue
+        if found is not None or not isinstance(entry, tuple) or entry[2] not in (None, 1):
+            return None
+        length = t.shape[axis]
+        if not isinstance(length, int) or not all(
+            bound is None or isinstance(bound, int) for bound in entry[:2]
+        ):
+            return None
+        start, stop, _ = slice(*entry[:2]).indices(length)
+        found = axis, start, stop
+    return found
+
+
+def _parts(t: Tensor, axis: int) -> tuple[Tensor, ...]:
+    """What a concatenation along the axis is made of; another value is one part."""
+    if t.op == "concatenate" and t.params["axis"] == axis and free(t):
+        return t.operands
+    return (t,)

@@ -1,0 +1,85 @@
+"""Sums of arrays that are zero but for a part: the gradient of what was cut up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+RNG = np.random.default_rng(0)
+
+
+def gradient_code(build: Any, shape: tuple[Any, ...]) -> tuple[str, Any]:
+    """The gradient part of the source, and the derivative at random values."""
+    g = gd.Graph()
+    x = g.input("x", shape)
+    g.output("J", build(x))
+    G = gd.gradient(g, of="J", wrt="x")
+    f = gd.compile(G, style="readable")
+    value = RNG.normal(size=[3 if part == "t" else part for part in shape])
+    found = f(x=value)["dJ/dx"]
+    np.testing.assert_array_equal(found, gd.compile(G, rewrites=())(x=value)["dJ/dx"])
+    gd.check_gradients(G, {"x": value})
+    return f.source.partition("# gradient\n")[2].partition("\n\nif __name__")[0], found
+
+
+def cut(*bounds: int) -> Any:
+    """A cost of the parts between the bounds, each in its own way."""
+    functions = (np.sin, np.exp, np.tanh, np.cos, np.square)
+
+    def build(x: Any) -> Any:
+        ends = (*bounds, None)
+        parts = [x[:, a:b] for a, b in zip((0, *bounds), ends, strict=True)]
+        return sum(np.sum(f(part)) for f, part in zip(functions, parts, strict=False))
+
+    return build
+
+
+@pytest.mark.parametrize("bounds", [(2,), (2, 5), (1, 4, 6), (1, 2, 3, 7)])
+def test_parts_that_fill_an_axis_are_concatenated(bounds: tuple[int, ...]) -> None:
+    code, _ = gradient_code(cut(*bounds), ("t", 8))
+    assert code.count("np.concatenate(") == 1
+    assert "place(" not in code
+    assert code.count(",") >= len(bounds)
+
+
+def test_parts_that_leave_a_gap_or_overlap_are_not() -> None:
+    code, found = gradient_code(
+        lambda x: np.sum(np.sin(x[:, :2])) + np.sum(np.exp(x[:, 3:])), ("t", 8)
+    )
+    assert "np.concatenate(" not in code
+    assert (found[:, 2] == 0.0).all()
+    code, _ = gradient_code(lambda x: np.sum(np.sin(x[:, :4])) + np.sum(np.exp(x[:, 3:])), ("t", 8))
+    assert "np.concatenate(" not in code
+
+
+def test_neighbours_in_the_middle_are_one_piece() -> None:
+    code, found = gradient_code(
+        lambda x: np.sum(np.sin(x[:, 2:4])) + np.sum(np.exp(x[:, 4:6])), ("t", 8)
+    )
+    assert code.count("place(") == 1
+    assert code.count("np.concatenate(") == 1
+    assert (found[:, [0, 1, 6, 7]] == 0.0).all()
+
+
+def test_an_lstm_joins_its_gates_in_every_step() -> None:
+    g = gd.Graph()
+    h = gd.nn.lstm(g.input("x", ("t", "T", 3)), 5, scope="lstm")
+    g.output("J", np.sum(h**2))
+    source = gd.compile(gd.gradient(g, of="J"), style="readable").source
+    assert source.count("np.concatenate([") == 1
+    assert "place(" not in source
+
+
+def test_the_branches_of_one_condition_are_one_choice() -> None:
+    g = gd.Graph()
+    x, y = g.input("x", ("t",)), g.input("y", ("t",))
+    g.output("out", np.where(x > 0, np.sin(x), 0.0) + np.where(x > 0, 0.0, np.exp(y)))
+    f = gd.compile(g, style="readable")
+    values = {"x": RNG.normal(size=9), "y": RNG.normal(size=9)}
+    assert f.source.split("def forward")[1].count("np.where(") == 1
+    expected = np.where(values["x"] > 0, np.sin(values["x"]), np.exp(values["y"]))
+    np.testing.assert_array_equal(f(**values)["out"], expected)
