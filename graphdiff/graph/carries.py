@@ -161,16 +161,19 @@ def share_taken(one: Body, other: Body) -> None:
     one.is_open = other.is_open = False
 
 
-def called_after(body: Body, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
-    """The inputs of a body, parts of a nested carry called as the body calls their successors.
+def called_after(
+    body: Body, inputs: Sequence[str], outputs: Sequence[str], carries: int
+) -> tuple[list[str], list[str]]:
+    """The inputs and outputs of a body, parts of its carry called as it calls their successors.
 
     In ``h, c = carry`` Python does not tell the names, but in ``h = np.tanh(…)`` they are known.
     """
-    names = list(inputs)
-    for i, (before, after) in enumerate(zip(inputs, outputs, strict=False)):
+    names: dict[str, str] = {}
+    for before, end in zip(inputs[:carries], outputs[:carries], strict=True):
+        after = names.get(end, end)
         if "." in before and before != after and ends_a_line(body.dag, after):
             local = body.dag.nodes[after]["local"]
             if local not in body:
                 body._rename(before, local)
-                names[i] = local
-    return names
+                names[before] = local
+    return [names.get(n, n) for n in inputs], [names.get(n, n) for n in outputs]

@@ -231,7 +231,8 @@ def _repeated(
         leaves = better
     inner.is_open = False
     check_carry(inner, inputs, outputs, names)
-    return leaves, inner, called_after(inner, list(map(str, inputs)), outputs), outputs
+    names, outputs = called_after(inner, list(map(str, inputs)), outputs, len(leaves))
+    return leaves, inner, names, outputs
 
 
 def _bound(value: Any) -> int | str:

@@ -61,7 +61,9 @@ class Steps:
                 break
             self.init = better
         check_carry(self.body, self.inputs, self.outputs, self.names)
-        self.inputs = called_after(self.body, self.inputs, self.outputs[: len(self.init)])
+        self.inputs, self.outputs = called_after(
+            self.body, self.inputs, self.outputs, len(self.init)
+        )
 
     def trace(self) -> None:
         """The graph of one step, for the present dtypes of the carry."""

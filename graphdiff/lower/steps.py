@@ -23,7 +23,8 @@ from graphdiff.lower.statements import (
     replaced,
     tidied,
 )
-from graphdiff.ops.notation import ATOM, Written, size_code
+from graphdiff.ops.dimension import Dimension
+from graphdiff.ops.notation import ATOM, Written, dimension_code, size_code
 from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
@@ -249,17 +250,24 @@ def finish(
                 written.borrowed.add(i)
 
 
-def forget(written: Block) -> None:
-    """Delete what the last step of a loop of at least one step has left, but for the results."""
-    results = written.texts.values()
-    left = [
+def forget(written: Block, length: Dimension) -> None:
+    """Delete what a loop has left, but for the results; after no step there is less."""
+    results = set(written.texts.values())
+    carried = [name for name in dict.fromkeys(written.carried) if name not in results]
+    inside = [
         line.text.name
         for line in written.lines
         if line.depth == 1 and not isinstance(line.text, str) and not line.text.block
     ]
-    left = [name for name in dict.fromkeys([*written.carried, *left]) if name not in results]
-    if left:
-        written.add(f"del {', '.join(left)}")
+    steps = [n for n in dict.fromkeys(inside) if n not in results and n not in carried]
+    if length == 0:
+        steps = []
+    elif steps and not isinstance(length, int) and not str(length).isidentifier():
+        written.add(f"if {dimension_code(length).text} > 0:")
+        written.add(f"del {', '.join(steps)}", depth=1)
+        steps = []
+    if carried or steps:
+        written.add(f"del {', '.join([*carried, *steps])}")
 
 
 def give(writer: Writer, inner: Writer, names: Sequence[str], operands: Sequence[str]) -> None:

@@ -381,3 +381,54 @@ def test_loops_with_checkpoints_in_loops_and_branches() -> None:
             np.testing.assert_allclose(again, hessian, rtol=1e-12)
             many = gd.vmap(gd.grad(f), in_axes=(0, None))(np.stack([x, 2 * x]), W)
             np.testing.assert_allclose(many[0], wanted[0], rtol=1e-12)
+
+
+def test_no_steps_at_all() -> None:
+    """Nothing that a step would have left is read or deleted after the loop."""
+    x, w = np.ones((5, 3)), np.array([0.5, -1.0, 2.0])
+
+    def f(x: Any, w: Any, scan: Any) -> Any:
+        c, ys = scan(lambda c, r: (c * r + w, c * 2), w, x[:0])
+        return (c**2).sum() + ys.sum()
+
+    wanted = jax.grad(partial(f, scan=jax.lax.scan), (0, 1))(jnp.array(x), jnp.array(w))
+    for count in (None, 1, 3):
+        scan = partial(gd.scan, checkpoints=count)
+        for found, one in zip(gd.grad(partial(f, scan=scan), (0, 1))(x, w), wanted, strict=True):
+            np.testing.assert_allclose(found, one)
+
+
+@pytest.mark.parametrize("checkpoints", [None, 1, 2])
+def test_a_length_that_is_zero_for_some_sizes(checkpoints: int | None) -> None:
+    g = gd.Graph()
+    x, w = g.input("x", ("t", 3)), g.parameter("w", (3,))
+    h, _ = gd.scan(lambda h, r: (np.tanh(h * r + w), None), w, x[1:], checkpoints=checkpoints)
+    g.output("J", np.sum(h**2))
+    G = gd.gradient(g, of="J")
+    for t in (1, 2, 4):
+        values: dict[str, Any] = {"x": np.linspace(-1, 1, 3 * t).reshape(t, 3), "w": np.ones(3)}
+        wanted = gd.compile(G, style="readable")(**values)
+        if t == 1:
+            np.testing.assert_allclose(wanted["dJ/dw"], [2.0, 2.0, 2.0])
+        plan = gd.plan(G, "store", sizes={"t": t})
+        for found in (gd.compile(G)(**values), gd.compile(G, plan=plan)(**values)):
+            np.testing.assert_array_equal(found["dJ/dw"], wanted["dJ/dw"])
+
+
+def test_a_part_of_the_carry_is_returned_as_it_is() -> None:
+    """It is called after its successor, and is still what is stacked and carried on."""
+
+    def f(m: Any, x: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            h, c, _ = carry
+            new = m.np.tanh(h * x + c)
+            d = c * x
+            return (new, d, h), (h, c)
+
+        (h, c, d), (hs, cs) = m.scan(step, (x[0], x[1], x[2]), x)
+        return h + c * d + m.np.sum(hs * cs)
+
+    x = np.linspace(-1, 1, 5)
+    wanted = jax.grad(partial(f, THEIRS))(x)
+    for m in (OURS, *KEEPING):
+        np.testing.assert_allclose(gd.grad(partial(f, m))(x), wanted, rtol=1e-12)
