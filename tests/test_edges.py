@@ -256,6 +256,44 @@ EDGES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "log10": (lambda x: np.log10(x), 2.0, 1 / (2 * np.log(10))),
     "exp2": (lambda x: np.exp2(x), 3.0, 8 * np.log(2)),
     "mean of max ties 2d": (lambda x: np.max(x), np.ones((2, 2)), np.full((2, 2), 0.25)),
+    "sqrt of a flat maximum": (lambda x: np.sqrt(np.maximum(x, 0)), -1.0, 0.0),
+    "sqrt of maximum at 0": (lambda x: np.sqrt(2 * np.maximum(0, x)), 0.0, 0.0),
+    "power of a flat minimum": (lambda x: (-np.minimum(x, 0)) ** 0.5, 1.0, 0.0),
+    "sqrt abs 0": (lambda x: np.sqrt(np.abs(x)), 0.0, 0.0),
+    "abs power 0": (lambda x: np.abs(x) ** 0.5, 0.0, 0.0),
+    "arccos of a flat minimum": (lambda x: np.arccos(np.minimum(x, 1.0)), 2.0, 0.0),
+    "root of a sum of squares": (lambda x: np.sum(x**2) ** 0.5, np.zeros(3), np.zeros(3)),
+    "root mean square": (lambda x: np.sqrt(np.mean(x * x)), np.zeros(3), np.zeros(3)),
+    "root of an inner product": (lambda x: np.sqrt(np.inner(x, x)), np.zeros(3), np.zeros(3)),
+    "root of vdot": (lambda x: np.sqrt(np.vdot(x, x)), np.zeros(3), np.zeros(3)),
+    "roots by einsum": (
+        lambda x: np.sum(np.sqrt(np.einsum("ij,ij->j", x, x))),
+        a([[0.0, 3.0], [0.0, 4.0]]),
+        a([[0.0, 0.6], [0.0, 0.8]]),
+    ),
+    "norm squared": (lambda x: np.linalg.norm(x) ** 2, np.zeros(3), np.zeros(3)),
+    "(norm squared)'": (
+        lambda x: np.sum(gd.grad(lambda y: np.linalg.norm(y) ** 2)(x)),
+        np.zeros(2),
+        a([2.0, 2.0]),
+    ),
+    "log mean exp": (lambda x: np.log(np.mean(np.exp(x))), a([1e3, 1e3]), a([0.5, 0.5])),
+    "log1p exp": (lambda x: np.log1p(np.exp(x)), 1e3, 1.0),
+    "log exp": (lambda x: np.log(np.exp(x)), 1e3, 1.0),
+    "log cosh": (lambda x: np.log(np.cosh(x)), -1e3, -1.0),
+    "log of one of softmax": (
+        lambda z: np.log((np.exp(z) / np.sum(np.exp(z)))[1]),
+        a([1e4, 0.0]),
+        a([-1.0, 1.0]),
+    ),
+    "log of labels of softmax": (
+        lambda z: np.sum(
+            np.log((np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True))[[0, 1], [1, 0]])
+        ),
+        a([[1e4, 0.0], [0.0, 0.0]]),
+        a([[-1.0, 1.0], [0.5, -0.5]]),
+    ),
+    "nanmax of nothing": (lambda x: np.where(np.isnan(np.nanmax(x)), x[0], 0), a([nan]), a([1.0])),
     "divide 0/0 where": (divided, a([1.0, 2.0]), a([0.0, 1.0])),
 }
 

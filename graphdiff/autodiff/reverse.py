@@ -41,12 +41,14 @@ class Cotangent:
     """The derivative of the cost by a value, or one contribution to it.
 
     ``value`` may have a shape that only broadcasts to the value's own. It counts where ``mask`` is
-    true. ``branched`` says that zeros in it may be those of a branch that was not taken.
+    true. ``branched`` says that zeros in it may be those of a branch that was not taken; ``steep``
+    that the op which gave it may have an infinite slope.
     """
 
     value: Tensor
     mask: Tensor | None = None
     branched: bool = False
+    steep: bool = False
 
     def settled(self) -> Cotangent:
         """The same with its mask applied."""
@@ -257,7 +259,8 @@ class Sweep:
             mask, *others = masks.values()
             for other in others:
                 mask = np.logical_or(mask, other)
-        return Cotangent(value, mask, branched=any(part.branched for part in parts))
+        branched, steep = any(p.branched for p in parts), any(p.steep for p in parts)
+        return Cotangent(value, mask, branched, steep)
 
     def either(self, parts: Sequence[Cotangent]) -> Cotangent:
         """The sum of contributions some of which count where a condition holds, the others not."""
@@ -266,7 +269,8 @@ class Sweep:
             name, holds = _literal(part.mask)
             sums[holds] = sums[holds] + part.value if holds in sums else part.value
         value = numpy_api.where(self.graph[name], sums[True], sums[False])
-        return Cotangent(value, branched=any(part.branched for part in parts))
+        branched, steep = any(p.branched for p in parts), any(p.steep for p in parts)
+        return Cotangent(value, branched=branched, steep=steep)
 
     def whole(self, node: str) -> Tensor:
         """A node's cotangent with nothing put off: of the node's own shape and dtype."""
@@ -302,6 +306,8 @@ class Sweep:
             assert rule is not None  # the edge would not be on a path
             self.products += 1
             made = rule(cotangent.value, out, *operands, **params)
+            if cotangent.steep and op.name in _FLAT and out.spec.is_real:
+                made = _where_not_flat(made)
             part = self.contribution(op, cotangent, made, operands[position], out.shape, smooth)
             if part is not None:
                 self.contributions.setdefault(names[position], []).append(part)
@@ -347,7 +353,8 @@ class Sweep:
         guarded = cotangent.branched and op.singular and not self.linear and not smooth
         if mask is None and guarded and made.name != cotangent.value.name:
             made = numpy_api.where(cotangent.value == 0, 0.0, made)
-        part = Cotangent(with_parts_of(made, operand), mask, cotangent.branched)
+        steep = (op.singular and not smooth) or (cotangent.steep and op.name in _SCALING)
+        part = Cotangent(with_parts_of(made, operand), mask, cotangent.branched, steep)
         full = shape if op.elementwise else made.shape
         if full != operand.shape:
             part = part.settled()
@@ -375,6 +382,22 @@ def _both(a: Tensor, b: Tensor) -> Tensor:
 def _is_constant_from_one(exponent: Tensor) -> bool:
     """Whether a power has a finite slope wherever it is finite."""
     return exponent.op == "constant" and bool(np.all(exponent.params["value"] >= 1))
+
+
+# Ops that are flat on a side of a kink: a slope of 0 there, times an infinite one, is still 0.
+_FLAT = frozenset({"abs", "hard_tanh", "max", "maximum", "min", "minimum", "relu"})
+_SCALING = frozenset({"multiply", "negative"})
+
+
+def _where_not_flat(made: Any) -> Any:
+    """A product with the slope of an op that may be flat, where that slope is not 0."""
+    if made.op == "where":  # of two values: half at a tie
+        tie, _, beside = made.operands
+        return Masked(made, np.logical_or(tie, beside.operands[1]))
+    if made.op != "multiply":
+        return made
+    cotangent, slope = made.operands
+    return Masked(cotangent, slope) if slope.dtype == np.bool_ else Masked(made, slope != 0)
 
 
 def _add_output(sweep: Sweep, name: str, node: str, disconnected: str) -> None:

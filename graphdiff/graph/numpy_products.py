@@ -112,6 +112,8 @@ def inner(a: Any, b: Any) -> Any:
     """np.inner."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
+    if np.ndim(a) == np.ndim(b) == 1:
+        return _apply("matmul", a, b)
     return tensordot(a, b, axes=(-1, -1))
 
 
@@ -124,7 +126,8 @@ def dot(a: Any, b: Any) -> Any:
 
 def vdot(a: Any, b: Any) -> Any:
     """np.vdot: the first vector is conjugated."""
-    return np.ravel(np.conj(a)) @ np.ravel(b)
+    x, y = (v if np.ndim(v) == 1 else np.ravel(v) for v in (np.conj(a), b))
+    return x @ y
 
 
 def vecdot(a: Any, b: Any, *, axis: int = -1) -> Any:
