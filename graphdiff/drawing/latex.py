@@ -9,7 +9,7 @@ from graphdiff.drawing import notation_tex as tex
 from graphdiff.drawing.labels import Labels
 from graphdiff.errors import DrawError, here
 from graphdiff.graph.dag import Graph
-from graphdiff.lower.program import program
+from graphdiff.lower.writer import program
 from graphdiff.rewrite import DEFAULT, Pass, rewritten
 
 

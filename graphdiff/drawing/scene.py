@@ -15,7 +15,8 @@ from graphdiff.drawing.labels import Labels
 from graphdiff.graph.body import results
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import Names, plain
-from graphdiff.lower.program import Program, program
+from graphdiff.lower.program import Program
+from graphdiff.lower.writer import program
 from graphdiff.ops.spec import Spec, shape_text
 
 Kind = Literal["input", "parameter", "constant", "op", "scope"]

@@ -26,7 +26,7 @@ from graphdiff.lower.steps import (
 from graphdiff.ops.notation import UNARY, Written, dimension_code
 
 if TYPE_CHECKING:
-    from graphdiff.lower.program import Writer
+    from graphdiff.lower.writer import Writer
 
 
 def block(writer: Writer, node: str) -> Block:

@@ -30,7 +30,7 @@ from graphdiff.lower.steps import (
 from graphdiff.ops.notation import ADD, dimension_code
 
 if TYPE_CHECKING:
-    from graphdiff.lower.program import Writer
+    from graphdiff.lower.writer import Writer
 
 
 def reversal(writer: Writer, node: str) -> Block:

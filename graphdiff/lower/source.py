@@ -16,9 +16,10 @@ from graphdiff.graph.files import digest
 from graphdiff.lower.formulas import ELLIPSIS, formulas_over
 from graphdiff.lower.layout import WIDTH, array_lines, quoted, wrap
 from graphdiff.lower.names import plain
-from graphdiff.lower.program import Program, Step, Value, program
+from graphdiff.lower.program import Program, Step, Value
 from graphdiff.lower.selfcheck import check_lines
 from graphdiff.lower.shapes import shape_lines
+from graphdiff.lower.writer import program
 from graphdiff.ops import OPS
 from graphdiff.ops.notation import Written
 from graphdiff.ops.op import Op
@@ -72,7 +73,7 @@ def module(
     version
         The version of graphdiff, noted as well.
     schedule
-        The steps of a plan; see `graphdiff.lower.program.program`.
+        The steps of a plan; see `graphdiff.lower.writer.program`.
     """
     return Source(program(graph, names_taken(graph), schedule), original, version).module()
 

@@ -28,7 +28,9 @@ from graphdiff.ops.notation import ATOM, Written, dimension_code, size_code
 from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
-    from graphdiff.lower.program import Piece, Value, Writer
+    from graphdiff.lower.pieces import Piece
+    from graphdiff.lower.program import Value
+    from graphdiff.lower.writer import Writer
 
 
 MOST_READS = 2  # of a slice, beyond which it becomes a variable

@@ -13,7 +13,7 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.drawing import Picture, draw
-from graphdiff.lower.program import program
+from graphdiff.lower.writer import program
 from graphdiff.rewrite import DEFAULT, rewritten
 from tests.drawing import networks
 from tests.drawing.layout import layout
