@@ -90,7 +90,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     @property
     def spec(self) -> Spec:
         """The shape and the dtype."""
-        return self.graph.spec(self.name)
+        spec: Spec = self.graph.dag._node[self.name]["spec"]
+        return spec
 
     @property
     def shape(self) -> Shape:

@@ -165,7 +165,8 @@ class QuickWriter(Writer):
             return op.numpy(site)
         written = op.quick(site)
         piece.quick = site.out.ndim > 0
-        return self._bound(piece, written) if op.elementwise else written
+        bound = op.elementwise and any(operand.number for operand in piece.operands)
+        return self._bound(piece, written) if bound else written
 
     def _bound(self, piece: Piece, written: Written) -> Written:
         """The call with a number that meets arrays of one dtype as an array of no dimension."""

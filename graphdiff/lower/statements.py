@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,8 +81,7 @@ def renamed(line: Line, names: Mapping[str, str]) -> Line:
     text = line.text
     if isinstance(text, str):
         return line._replace(text=replaced(text, names))
-    value = replace(
-        text,
+    value = text._replace(
         name=replaced(text.name, names),
         code=text.code._replace(text=replaced(text.code.text, names)),
         block=tuple(renamed(inner, names) for inner in text.block),
@@ -104,7 +102,7 @@ def tidied(line: Line) -> Line:
             block.append(inner)
         elif inner.text != "else:":
             block += [inner, Line(inner.depth + 1, "pass")]
-    return line._replace(text=replace(value, block=tuple(block)))
+    return line._replace(text=value._replace(block=tuple(block)))
 
 
 def _is_idle(line: Line) -> bool:
