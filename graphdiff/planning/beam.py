@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from graphdiff.planning.moves import Moves, computations
 from graphdiff.planning.passing import Passing
+from graphdiff.planning.prices import Prices
 from graphdiff.planning.problem import Problem
 
 FIRST_WIDTH, LAST_WIDTH = 8, 2048
 
 
 def beams(
-    problem: Problem, limit: float, *, below: float = math.inf, deadline: float = math.inf
+    problem: Problem,
+    limit: float,
+    prices: Sequence[Prices],
+    *,
+    below: float = math.inf,
+    deadline: float = math.inf,
 ) -> Iterator[list[int]]:
     """Ever cheaper schedules within a limit, from beams that are ever wider.
 
@@ -23,7 +29,7 @@ def beams(
     system" (1976).
     """
     moves = Moves(problem)
-    passing = Passing(problem, moves, limit)
+    passing = Passing(problem, moves, prices)
     width = FIRST_WIDTH
     while width <= LAST_WIDTH and time.monotonic() < deadline:
         beam = _Beam(problem, moves, passing, limit, width)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from graphdiff.planning.prices import Pivots
+from graphdiff.planning.prices import Pivots, Prices
 from graphdiff.planning.problem import Problem
 from graphdiff.planning.stages import turning_point
 
 MOST_PIVOTS, LEAST_PIVOTS = 100, 6
 """How many pivots are tried, in a small graph and in a large one."""
 
-WORK = 400_000
+WORK = 150_000
 """Nodes and edges that may be looked at, over all the pivots that are tried."""
 
 
@@ -19,22 +20,23 @@ def least_cost(problem: Problem, limit: float = math.inf) -> float:
     """A bound below the cost of every schedule within the limit.
 
     Every node is computed once, and beyond that what `graphdiff.planning.prices` says of a pivot.
-    Several pivots are tried, most of them near the turn of the graph. Near-linear in nodes and
-    edges for each of them.
+    Near-linear in nodes and edges for each of the pivots.
     """
+    return cost_of(problem, strongest(problem, limit))
+
+
+def cost_of(problem: Problem, prices: Sequence[Prices]) -> float:
+    """The bound that these prices give, the strongest first."""
+    return problem.base_cost + (problem.least_sum(prices[0].repeated) if prices else 0)
+
+
+def strongest(problem: Problem, limit: float) -> list[Prices]:
+    """The prices of some pivots, about the turn and elsewhere; the highest bound comes first."""
     if limit == math.inf or not len(problem):
-        return problem.base_cost
+        return []
     pivots = Pivots(problem, limit)
-    solved = map(pivots.solve, chosen_pivots(problem))
-    extra = max((prices.repeated for prices in solved if prices is not None), default=0.0)
-    return problem.base_cost + rounded(problem, extra)
-
-
-def rounded(problem: Problem, extra: float) -> float:
-    """A bound on repeated costs, raised to a whole number if all costs are."""
-    if all(isinstance(cost, int) for cost in problem.costs):
-        return max(0, math.ceil(extra * (1 - 1e-9) - 1e-6))
-    return max(0.0, extra * (1 - 1e-9))
+    solved = [found for found in map(pivots.solve, chosen_pivots(problem)) if found is not None]
+    return sorted(solved, key=lambda found: -found.repeated)
 
 
 def chosen_pivots(problem: Problem) -> list[int]:

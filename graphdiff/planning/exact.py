@@ -10,17 +10,26 @@ from __future__ import annotations
 import heapq
 import math
 import time
+from collections.abc import Sequence
 
 from graphdiff.planning.moves import Budget, Found, Moves, computations
 from graphdiff.planning.passing import Passing
+from graphdiff.planning.prices import Prices
 from graphdiff.planning.problem import Problem
 from graphdiff.planning.schedule import measure
 
 
 def cheapest(
-    problem: Problem, limit: float, *, below: float = math.inf, budget: Budget | None = None
+    problem: Problem,
+    limit: float,
+    *,
+    below: float = math.inf,
+    prices: Sequence[Prices] = (),
+    budget: Budget | None = None,
 ) -> Found:
     """The schedule of least cost within a limit, if there is one that costs less than ``below``.
+
+    ``prices`` of some pivots (`graphdiff.planning.bounds.strongest`) make the search look ahead.
 
     Notes
     -----
@@ -34,7 +43,7 @@ def cheapest(
     """
     budget = budget or Budget()
     moves = Moves(problem)
-    passing = Passing(problem, moves, limit)
+    passing = Passing(problem, moves, prices)
     start = sum(1 << node for node in problem.outputs)
     size = moves.size(start)
     labels = [(-1, -1)]  # for each label the one before it, and the node computed

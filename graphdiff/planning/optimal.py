@@ -7,15 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 
 from graphdiff.errors import PlanError
 from graphdiff.planning.beam import beams
-from graphdiff.planning.bounds import least_cost
+from graphdiff.planning.bounds import cost_of, strongest
 from graphdiff.planning.demand import on_demand
+from graphdiff.planning.eviction import TASTES, evicting
 from graphdiff.planning.exact import cheapest, lowest
 from graphdiff.planning.moves import Budget
 from graphdiff.planning.neighbourhood import improvements
+from graphdiff.planning.noising import noised
 from graphdiff.planning.orders import least_peak
+from graphdiff.planning.prices import Prices
 from graphdiff.planning.problem import reordered
 from graphdiff.planning.refill import refill
 from graphdiff.planning.schedule import measure
@@ -25,7 +29,7 @@ from graphdiff.planning.treeverse import STAGES, persistent
 EXACT_NODES = 200
 """Above so many nodes, the exact search is not tried."""
 
-FIRST_STATES = 20_000
+FIRST_STATES = 5_000
 """How many states it may visit before other methods are asked for a schedule."""
 
 BEAM_NODES = 600
@@ -33,6 +37,15 @@ BEAM_NODES = 600
 
 MOST_STATES = 3_000_000
 """How many it may visit in the end; a state takes some hundred bytes."""
+
+EVICTION_NODES = 2_000
+"""Above so many nodes, schedules by eviction are not tried."""
+
+LEVELS = 20
+"""How many shares of the memory of storing everything they are tried for."""
+
+MOST_ROUNDS = 20
+"""How often the searches around a schedule take turns."""
 
 DEMAND_COMPUTATIONS = 1_000_000
 """The most computations of a schedule that recomputes everything."""
@@ -69,9 +82,10 @@ class _Search:
         self.limit = request.limit
         self.sequence: list[int] | None = None
         self.cost = math.inf
-        self.lowest = math.inf
+        self.stored = self.lowest = math.inf
         self.peak_bound: float = least_peak(self.problem)
         self.bound = self.problem.base_cost
+        self.prices: list[Prices] = []
         self.proof = ""
         self.order = list(range(len(self.problem)))
 
@@ -81,7 +95,7 @@ class _Search:
         if stored.sequence is not None:
             proof = f"nothing is computed twice; {stored.proof}"
             return Answer(stored.sequence, proof, stored.cost_bound, stored.peak_bound)
-        self.lowest = stored.lowest
+        self.stored = self.lowest = stored.lowest
         self.order = stored.order or self.order
         if self.peak_bound <= self.limit:
             try:
@@ -94,14 +108,16 @@ class _Search:
         return Answer(self.sequence, self.proof, self.bound, self.peak_bound, self.lowest)
 
     def _methods(self, prove: bool) -> None:
-        bound = least_cost(self.problem, self.limit)
-        self._raise(bound, "of the memory that has to be held at once")
+        self.prices = strongest(self.problem, self.limit)
+        self._raise(cost_of(self.problem, self.prices), "of the memory that has to be held at once")
         methods: list[Callable[[], None]] = [
             lambda: self._exact(FIRST_STATES),
+            lambda: self._evict(0.3),
             self._start,
-            self._neighbours,
+            lambda: self._beams(0.0 if self.sequence else 0.5),
+            lambda: self._improve(0.5 if prove else 0.8),
             lambda: self._beams(0.5 if prove else 1.0),
-            lambda: self._exact(MOST_STATES if prove else 0),
+            lambda: self._exact(MOST_STATES if prove else 4 * FIRST_STATES),
         ]
         for method in methods:
             if not self._settled():
@@ -127,26 +143,59 @@ class _Search:
                 if len(sequence) <= 20 * len(given):
                     self._take(refill(self.problem, sequence, int(self.limit)))
 
+    def _evict(self, share: float) -> None:
+        """Schedules by eviction, within the limit and within smaller ones, the memory then filled.
+
+        The smaller ones are shares of the memory of storing everything, so that what is tried for a
+        limit is tried for any larger one too.
+        """
+        if len(self.problem) > EVICTION_NODES:
+            return
+        until = self._until(share)
+        orders = {tuple(range(len(self.problem))): None, tuple(self.order): None}
+        shares = (self.stored * k // LEVELS for k in range(LEVELS - 1, 0, -1))
+        levels = [int(self.limit), *(m for m in shares if self.peak_bound <= m < self.limit)]
+        for level, order, taste in product(levels, orders, TASTES):
+            sequence = evicting(self.problem, order, level, taste)
+            if sequence is not None:
+                self._take(refill(self.problem, sequence, int(self.limit)))
+            if self._settled() or time.monotonic() > until:
+                return
+
     def _take_filled(self, sequence: list[int]) -> None:
         """Take a schedule, and while there is time what comes of it when the memory is filled."""
         self._take(sequence)
         if self.sequence is None or time.monotonic() < self.request.deadline:
             self._take(refill(self.problem, sequence, int(self.limit)))
 
-    def _neighbours(self) -> None:
+    def _improve(self, share: float) -> None:
+        """Search around the best schedule in two ways, in turn, until neither finds a cheaper one.
+
+        The one that gives up first lets the other go on from where it was.
+        """
         if self.sequence is None:
             return
-        until = self._until(0.5)
-        for sequence in improvements(self.problem, self.sequence, int(self.limit), deadline=until):
-            self._take(sequence)
-            if self._settled():
+        until = self._until(share)
+        searches = [improvements, noised] if len(self.problem) <= EVICTION_NODES else [improvements]
+        for seed in range(MOST_ROUNDS):
+            before = self.cost
+            for search in searches:
+                for sequence in search(
+                    self.problem, self.sequence, int(self.limit), deadline=until, seed=seed
+                ):
+                    self._take(sequence)
+                    if self._settled():
+                        return
+            if self.cost == before or time.monotonic() > until:
                 return
 
     def _beams(self, share: float) -> None:
-        if len(self.problem) > BEAM_NODES:
+        if len(self.problem) > BEAM_NODES or not share:
             return
         until = self._until(share)
-        for sequence in beams(self.problem, self.limit, below=self.cost, deadline=until):
+        for sequence in beams(
+            self.problem, self.limit, self.prices, below=self.cost, deadline=until
+        ):
             self._take(refill(self.problem, sequence, int(self.limit)))
             if self._settled():
                 return
@@ -183,7 +232,9 @@ class _Search:
         if len(self.problem) > EXACT_NODES or not states:
             return
         budget = Budget(states, self.request.deadline)
-        found = cheapest(self.problem, self.limit, below=self.cost, budget=budget)
+        found = cheapest(
+            self.problem, self.limit, below=self.cost, prices=self.prices, budget=budget
+        )
         for _, _, sequence in found.answers:
             self._take(sequence)
         if found.complete and self.sequence is None:

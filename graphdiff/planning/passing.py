@@ -1,52 +1,58 @@
-"""How much must be computed again before a set of values is there: how A* looks ahead."""
+"""How much must be computed again before a set of values is there: how the searches look ahead."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
-from graphdiff.planning.moves import Moves, members
+import numpy as np
+
+from graphdiff.planning.moves import Moves
+from graphdiff.planning.prices import Prices
 from graphdiff.planning.problem import Problem
 
-PIVOTS = 4
+PIVOTS = 6
 """How many pivots are looked at in each state."""
 
 
 class Passing:
-    """The bound of `graphdiff.planning.bounds` for the schedules that end in a set of values.
+    """The bound of `graphdiff.planning.prices` for the schedules that end in a set of values.
 
     Parameters
     ----------
     problem, moves
         The problem, and its bit masks.
-    limit
-        The largest peak that is allowed, in bytes.
+    prices
+        Those of some pivots, the strongest first.
 
     Notes
     -----
-    Consider the first computation of a pivot. A value of one of its ancestors that is used by one
-    of its descendants, or is in the set, has to be in memory at that moment or is computed once
-    more.
+    The programme of a pivot changes with the set. A value is needed after the pivot if it is in the
+    set, or if a descendant of the pivot that is still to be computed uses it. The same prices hold,
+    without those of values that are not needed any more. And what such a value would have paid for
+    its operands counts where an operand is in the set: it is needed in its stead.
     """
 
-    def __init__(self, problem: Problem, moves: Moves, limit: float) -> None:
-        self._sizes, self._costs = problem.sizes, problem.costs
-        self._whole = all(isinstance(cost, int) for cost in problem.costs)
+    def __init__(self, problem: Problem, moves: Moves, prices: Sequence[Prices]) -> None:
+        self._problem = problem
         self._uses = [sum(1 << c for c in consumers) for consumers in problem.consumers]
         self._descendants = moves.descendants
-        start = sum(1 << node for node in problem.outputs)
-        everything = (1 << len(problem)) - 1
-        # For each pivot its bit, its number, the room beside it, and the values that pass by it,
-        # those first of which a byte is the most costly to compute again.
-        self._pivots: list[tuple[int, int, float, list[int]]] = []
-        ranked = []
-        for node in range(len(problem)):
-            present = moves.operands[node] | 1 << node
-            passing = [v for v in members(moves.ancestors[node] & ~present) if self._costs[v]]
-            passing.sort(key=lambda v: self._sizes[v] / self._costs[v])
-            pivot = (1 << node, node, limit - moves.size(present), passing)
-            ranked.append((self._at(pivot, start, everything), node, pivot))
-        ranked.sort(reverse=True)
-        self._pivots = [pivot for value, _, pivot in ranked[:PIVOTS] if value > 0]
+        self._pivots = [(found.pivot, found.fixed, self._list(found)) for found in prices[:PIVOTS]]
+
+    def _list(self, prices: Prices) -> list[tuple[int, float, int, list[tuple[int, float]]]]:
+        """Values with a price, the last first: node, price, operands that it pays, and how much."""
+        ends = np.cumsum([0, *map(len, self._problem.operands)]).tolist()
+        needed, handed = prices.needed.tolist(), prices.handed.tolist()
+        found = []
+        for node in reversed(range(len(self._problem))):
+            operands = self._problem.operands[node]
+            pays = [
+                (u, price)
+                for u, price in zip(operands, handed[ends[node] : ends[node + 1]], strict=True)
+                if price > 0
+            ]
+            if needed[node] > 0 or pays:
+                found.append((node, needed[node], sum(1 << u for u, _ in pays), pays))
+        return found
 
     def repeated(self, wanted: int, closure: int) -> float:
         """A bound below the cost of repetitions before these values are all in memory.
@@ -54,24 +60,23 @@ class Passing:
         ``closure`` are the values and all their ancestors.
         """
         most: float = 0
-        for pivot in self._pivots:
-            if pivot[0] & closure:
-                most = max(most, self._at(pivot, wanted, closure))
-        return math.ceil(most - 1e-6) if self._whole else most
-
-    def _at(self, pivot: tuple[int, int, float, list[int]], wanted: int, closure: int) -> float:
-        _, node, room, passing = pivot
-        later = self._descendants[node] & closure
-        sizes, costs, uses = self._sizes, self._costs, self._uses
-        repeated: float = 0
-        for value in passing:
-            if uses[value] & later or wanted >> value & 1:
-                size = sizes[value]
-                if size <= room:
-                    room -= size
-                elif room > 0:
-                    repeated += costs[value] * (size - room) / size
-                    room = 0
+        uses = self._uses
+        for pivot, fixed, values in self._pivots:
+            if not closure >> pivot & 1:
+                continue
+            later = self._descendants[pivot] & closure
+            total = -fixed
+            paid = 0  # operands of what may be computed behind the pivot
+            for node, price, operands, pays in values:
+                if wanted >> node & 1 or uses[node] & later:
+                    total += price
+                    paid |= operands
+                elif paid >> node & 1:
+                    paid |= operands
                 else:
-                    repeated += costs[value]
-        return repeated
+                    for operand, price in pays:
+                        if wanted >> operand & 1 or uses[operand] & later:
+                            total += price
+            if total > most:
+                most = total
+        return self._problem.least_sum(most)

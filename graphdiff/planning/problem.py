@@ -71,6 +71,15 @@ class Problem:
         """The cost of computing every node once."""
         return sum(self.costs)
 
+    def least_sum(self, bound: float) -> float:
+        """A bound below a sum of costs, raised to a whole number if all costs are."""
+        bound *= 1 - 1e-9  # it may be off by rounding
+        return max(0, math.ceil(bound - 1e-6) if self._whole else bound)
+
+    @cached_property
+    def _whole(self) -> bool:
+        return all(isinstance(cost, int) for cost in self.costs)
+
 
 def problem_from_dag(
     dag: nx.DiGraph,
