@@ -29,8 +29,17 @@ from graphdiff.graph.body import (
     remake,
     result_of,
 )
-from graphdiff.graph.dag import Graph
+from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.tensor import Tensor
+
+_SIMPLE = frozenset(
+    {"add", "subtract", "multiply", "divide", "negative", "square", "maximum", "minimum", "where"}
+    | {"greater", "less", "greater_equal", "less_equal", "equal", "not_equal", "astype"}
+)
+"""Ops that take about as long as to store their result and to read it again."""
+
+_FEW = 4
+"""How many of them are done again in place of storing what they result in."""
 
 PullBack = Callable[..., list[Tensor | None]]
 
@@ -355,7 +364,8 @@ def _residuals(loop: _Loop, back: _StepBack) -> list[str]:
     """The values of a step forward that a step back is to be given.
 
     The body holds both steps; what is not in the body forward belongs to the step back, but for
-    results that a loop inside it stacks now.
+    results that a loop inside it stacks now. Of what is left after views, and values that are the
+    same in all steps, simple arithmetic on the others is made again.
     """
     body, forward = loop.body, loop.forward.dag
     inputs, order = set(loop.inputs), body.order()
@@ -363,6 +373,44 @@ def _residuals(loop: _Loop, back: _StepBack) -> list[str]:
     for node in order:
         if node in forward and node not in inputs and fixed.issuperset(body.operands(node)):
             fixed.add(node)
+    again = {
+        node
+        for node, facts in forward.nodes(data=True)
+        if body.op(node).name != "result"
+        and (body.op(node).view or node in fixed or facts.get("policy") == "recompute")
+    }
+    kept = _read(loop, back, again)
+    kept = _read(loop, back, again | _simple(loop, kept, again, {*kept, *fixed, *_handed(loop)}))
+    return [node for node in order if node in kept]
+
+
+def _simple(loop: _Loop, kept: set[str], again: set[str], there: set[str]) -> set[str]:
+    """Values that take a few operations to be made again, of what is there."""
+    body, forward = loop.body, loop.forward.dag
+    found: set[str] = set()
+    work = dict.fromkeys(there, 0)  # operations that nothing else needs
+    for node in body.order():
+        operands = body.operands(node)
+        if node not in forward or not operands or not work.keys() >= set(operands):
+            continue
+        simple = body.op(node).name in _SIMPLE and forward.nodes[node].get("policy") != "keep"
+        needed = sum(work[operand] for operand in dict.fromkeys(operands)) + simple
+        if (simple or node in again) and needed <= _FEW:
+            found.add(node)
+            work[node] = 0 if node in kept else needed
+    return found
+
+
+def _handed(loop: _Loop) -> list[str]:
+    """The slices of what is there in any case: arguments."""
+    nodes, last = loop.graph.dag.nodes, loop.carries + loop.slices
+    pairs = zip(loop.inputs[loop.carries : last], loop.operands[loop.carries : last], strict=True)
+    return [name for name, operand in pairs if nodes[operand]["op"] in SOURCES]
+
+
+def _read(loop: _Loop, back: _StepBack, again: set[str]) -> set[str]:
+    """What a step back reads of the step forward, where some values are made again."""
+    body, forward, inputs = loop.body, loop.forward.dag, set(loop.inputs)
     kept: set[str] = set()
     seen, stack = {*back.begins, *back.rows}, list(back.ends)
     while stack:
@@ -370,17 +418,15 @@ def _residuals(loop: _Loop, back: _StepBack) -> list[str]:
         if node in seen:
             continue
         seen.add(node)
-        op, operands = body.op(node), body.operands(node)
-        stays = node in forward
-        if op.name == "result":
+        operands = body.operands(node)
+        stays = node in forward and node not in again
+        if body.op(node).name == "result":
             stays = operands[0] in forward
-        elif op.view or node in fixed or body.dag.nodes[node].get("policy") == "recompute":
-            stays = False
         if node in inputs or stays:
             kept.add(node)
         else:
             stack.extend(operands)
-    return [node for node in order if node in kept]
+    return kept
 
 
 def _store(loop: _Loop, stored: Sequence[str]) -> list[Tensor]:

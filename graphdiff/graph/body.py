@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from graphdiff.graph.dag import Graph, OtherGraphError, branch
+from graphdiff.graph.dag import SOURCES, Graph, OtherGraphError, branch
 from graphdiff.graph.edits import insert
 from graphdiff.graph.nodes import Source
 from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.dimension import Dim
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
 
@@ -41,7 +42,7 @@ class Body(Graph):
             raise OtherGraphError(self, tensor)
         node = tensor.name
         for inner, outer in self.taken.items():
-            if outer.graph is tensor.graph and outer.name == node:
+            if outer.graph is tensor.graph and _alike(tensor.graph, outer.name, node):
                 return inner
         name = node
         while name in self:
@@ -51,6 +52,31 @@ class Body(Graph):
             inner = self._insert("input", {}, tensor.spec, (), name, named=attributes["named"])
         self.taken[inner] = tensor.copy()
         return inner
+
+
+_PLAIN = {bool, int, float, str, tuple, Dim, type(None)}
+
+
+def _alike(graph: Graph, one: str, other: str, depth: int = 3) -> bool:
+    """Whether two values are the same one, or are computed alike: ``-k`` at each use of ``k``.
+
+    What is handed in once has one derivative. It looks ``depth`` operations back.
+    """
+    if one == other:
+        return True
+    a, b = graph.dag._node[one], graph.dag._node[other]
+    if not depth or a["op"] != b["op"] or a["named"] or b["named"] or a["spec"] != b["spec"]:
+        return False
+    if a["op"] in SOURCES or a["spec"].parts or a.get("policy") != b.get("policy"):
+        return False
+    if not all(type(value) in _PLAIN for value in (*a["params"].values(), *b["params"].values())):
+        return False
+    if repr(a["params"]) != repr(b["params"]):
+        return False
+    before, after = graph.operands(one), graph.operands(other)
+    return len(before) == len(after) and all(
+        _alike(graph, x, y, depth - 1) for x, y in zip(before, after, strict=True)
+    )
 
 
 def innermost(tensors: Iterable[Tensor]) -> Graph:

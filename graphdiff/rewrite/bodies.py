@@ -36,7 +36,7 @@ def narrow(draft: Draft) -> None:
 
 
 def _narrow_scan(graph: Graph, node: str) -> None:
-    _hand_in_once(graph, node)
+    _repeat_inside(graph, node)
     params = graph.dag.nodes[node]["params"]
     body, carries, slices = params["body"], params["carries"], params["slices"]
     inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
@@ -63,7 +63,7 @@ def _narrow_scan(graph: Graph, node: str) -> None:
     remake(graph, node, given, changed, moved)
 
 
-def _hand_in_once(graph: Graph, node: str) -> None:
+def _repeat_inside(graph: Graph, node: str) -> None:
     """Slices that are all the same, of an array that was broadcast, become one value for all."""
     params = graph.dag.nodes[node]["params"]
     carries, slices = params["carries"], params["slices"]
@@ -224,6 +224,38 @@ def above(graph: Graph, nodes: Iterable[str]) -> set[str]:
             found.add(node)
             stack.extend(graph.dag._pred[node])
     return found
+
+
+# -- what is said twice ----------------------------------------------------------------------------
+
+
+def stack_once(graph: Graph, node: str) -> None:
+    """Of stacks of the same values all but one are taken by nobody any more."""
+    params, taken = graph.dag.nodes[node]["params"], results(graph, node)
+    ends = output_nodes(params["body"])
+    first: dict[str, int] = {}
+    for index in range(params["carries"], len(ends)):
+        if index in taken:
+            same = first.setdefault(ends[index], index)
+            for user in taken[index]:
+                graph.dag.nodes[user]["params"] = {"index": same}
+
+
+def hand_in_once(graph: Graph, node: str) -> None:
+    """Slices of the same array become one, and so do values that are the same in all steps."""
+    params, operands = graph.dag.nodes[node]["params"], graph.operands(node)
+    last = params["carries"] + params["slices"]
+    first: dict[tuple[str, bool], int] = {}
+    same = {
+        i: k
+        for i in range(params["carries"], len(operands))
+        if (k := first.setdefault((operands[i], i < last), i)) != i
+    }
+    if same:
+        draft, inputs = Draft(params["body"]), input_names(params["body"])
+        for i, k in same.items():
+            draft.replace(inputs[i], inputs[k])
+        graph.dag.nodes[node]["params"] = {**params, "body": draft.graph}
 
 
 # -- loops that another one contains ---------------------------------------------------------------

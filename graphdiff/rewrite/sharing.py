@@ -8,7 +8,7 @@ import numpy as np
 
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import fingerprint
-from graphdiff.rewrite.bodies import absorb, narrow
+from graphdiff.rewrite.bodies import absorb, hand_in_once, narrow, stack_once
 from graphdiff.rewrite.engine import Draft, in_place, loops_of
 
 _COMMUTATIVE = frozenset(
@@ -24,6 +24,9 @@ def share(draft: Draft) -> None:
     and edges.
     """
     result = draft.graph
+    scans = [node for node in loops_of(result) if result.dag.nodes[node]["op"] == "scan"]
+    for node in scans:
+        stack_once(result, node)
     first: dict[Any, str] = {}
     for node in draft.order():
         attributes = result.dag._node[node]
@@ -42,6 +45,12 @@ def share(draft: Draft) -> None:
         found = first.setdefault(key, node)
         if found != node:
             first[key] = draft.replace(node, found)
+    if scans:
+        for node in scans:
+            if node in result.dag:
+                hand_in_once(result, node)
+        narrow(draft)
+        draft.in_order = False
 
 
 def _key(value: Any) -> Any:
