@@ -12,9 +12,8 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +30,7 @@ from graphdiff.train.stepping import Step
 Transform = Callable[[dict[str, Array], np.random.Generator], Mapping[str, Array]]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Training between two steps; after the last of an epoch, the epoch is still to be closed.
 
     Parameters
@@ -54,7 +52,7 @@ class State:
     position: int
     total: float
     record: Record
-    rates: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, float]
 
 
 class Run:
@@ -91,7 +89,7 @@ class Run:
         """The state before the first step."""
         state = {name: np.zeros_like(self.values[of]) for name, of in self.step.state.items()}
         values = {name: self.values[name] for name in self.step.parameters}
-        return State({**values, **state}, 0, 0, 0.0, self.recorder.start())
+        return State({**values, **state}, 0, 0, 0.0, self.recorder.start(), {})
 
     def run(self, state: State, epochs: int, saver: checkpoint.Saver, progress: bool) -> Fit:
         """Step after step, to the end or to an interruption."""
@@ -117,8 +115,9 @@ class Run:
     def advance(self, state: State) -> State:
         """The state after one step."""
         count = min(self.batch, self.length - state.position)
-        arguments = self.minibatch(state)
-        arguments |= self.rates(state)
+        arguments, rates = self.minibatch(state), self.rates(state)
+        for name, rate in rates.items():
+            arguments[name] = self.scalar(name, rate)
         if self.step.count is not None:
             arguments[self.step.count] = self.scalar(self.step.count, state.steps + 1)
         with np.errstate(all="ignore"):  # a cost that is no number is told of below
@@ -134,7 +133,6 @@ class Run:
             }
         self.own = values
         position, total = state.position + count, state.total + count * cost
-        rates = {name: float(arguments[name]) for name in self.step.rates}
         return State(values, state.steps + 1, position, total, state.record, rates)
 
     def close(self, state: State) -> State:
@@ -142,7 +140,7 @@ class Run:
         parameters = {name: state.values[name].copy() for name in self.step.parameters}
         costs = {self.of: state.total / self.length, **state.rates}
         record = self.recorder.close(state.record, costs, parameters, self.fixed)
-        following = State(state.values, state.steps, 0, 0.0, record)
+        following = State(state.values, state.steps, 0, 0.0, record, state.rates)
         try:
             self.recorder.check(record)
         except gd.TrainingError as error:
@@ -183,17 +181,19 @@ class Run:
             )  # fmt: skip
         return dict(changed)
 
-    def rates(self, state: State) -> dict[str, Any]:
+    def rates(self, state: State) -> dict[str, float]:
         """The learning rates of the next step."""
         time = state.record.epoch + state.position / self.length
-        found = {name: at(time) for name, at in self.step.rates.items()}
-        for name, rate in found.items():
+        found: dict[str, float] = {}
+        for name, at in self.step.rates.items():
+            rate = at(time)
             if not (isinstance(rate, (float, Real)) and math.isfinite(rate)):
                 raise gd.ArgumentError(
                     f"the learning rate is no number after {time:.4g} epochs", got=repr(rate),
-                    expected=f"a finite one from {self.step.rates[name]!r}",
+                    expected=f"a finite one from {at!r}",
                 )  # fmt: skip
-        return {name: self.scalar(name, rate) for name, rate in found.items()}
+            found[name] = float(rate)
+        return found
 
     def scalar(self, name: str, value: float) -> Any:
         """A number as the step takes it."""
