@@ -28,7 +28,7 @@ _FIRST = re.compile(rf"^(\w+\(){_NUMBER}(, )")
 _LAST = re.compile(rf"(, ){_NUMBER}(\))$")
 _CALL = re.compile(r"(?<![\w.])([a-z]\w*)\(")
 REDUCTIONS = {f"{name}_reduce": f"np.{name}.reduce" for name in ("add", "maximum", "minimum")}
-UFUNCS = frozenset(name for name in dir(np) if isinstance(getattr(np, name), np.ufunc))
+UFUNCS = frozenset(name for name, value in vars(np).items() if isinstance(value, np.ufunc))
 
 
 def quick_program(
