@@ -275,7 +275,7 @@ def test_train_goes_on_from_a_checkpoint_and_stops_early(learning):
     [
         (("missing.npz",), "cannot be read", 1),
         (("model.py",), "holds no arrays by name", 1),
-        (("data.npz", "--of", "K"), "there is no node 'K'", 1),
+        (("data.npz", "--of", "K"), "there is no output 'K'", 1),
         (("data.npz", "--patience", "3"), "--patience needs --validation", 2),
         (("data.npz", "--optimiser", "lbfgs", "--rate", "1"), "takes no --rate", 2),
     ],
