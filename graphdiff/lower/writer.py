@@ -168,7 +168,7 @@ class Writer:
         view = piece.op.name in _FREE and "(" not in text
         if self.schedule is not None and node not in self.planned:
             view = True  # what a plan has no step for is one of something that it has
-        if not (view or text.isidentifier() or piece.number):
+        if not (view or piece.given or text.isidentifier() or piece.number):
             self._keep(piece)
         return piece
 

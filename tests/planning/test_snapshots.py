@@ -206,3 +206,22 @@ def test_each_rung_of_the_ladder_saves_memory_at_a_growing_price() -> None:
     assert (np.diff(paid / saved) >= 0).all()
     least = sum(min(option.bytes for option in found) for found in loops.values())
     assert points[-1, 0] == pytest.approx(least)
+
+
+def test_loops_in_loops_read_a_part_of_an_argument() -> None:
+    """The part is no value of the plan: it is written as it is, at any depth."""
+    g = gd.Graph()
+    x, w = g.input("x", (5, 3)), g.parameter("w", (3,))
+
+    def inner(_: Any, h: Any) -> Any:
+        return gd.fori(0, 2, lambda _, h: np.tanh(h * w + x[0]), h)
+
+    g.output("J", np.sum(gd.fori(0, 3, inner, w * 2.0)))
+    G = gd.gradient(g, of="J", wrt=["x", "w"])
+    rng = np.random.default_rng(0)
+    values = {"x": rng.normal(size=(5, 3)), "w": rng.normal(size=3)}
+    wanted = gd.compile(G, style="readable")(**values)
+    plan = gd.plan(G, "store")
+    for style in ("readable", "fast"):
+        for name, found in gd.compile(G, plan=plan, style=style)(**values).items():
+            np.testing.assert_array_equal(found, wanted[name])
