@@ -191,17 +191,17 @@ def betaln(a: Any, b: Any) -> Any:
 
 
 def gammainc(a: Any, x: Any) -> Any:
-    """∫₀ˣ tᵃ⁻¹ exp(-t) dt / Γ(a); by x it has a derivative."""
+    """∫₀ˣ tᵃ⁻¹ exp(-t) dt / Γ(a)."""
     return OPS["gammainc"](a, x)
 
 
 def gammaincc(a: Any, x: Any) -> Any:
-    """1 - gammainc(a, x); by x it has a derivative."""
+    """1 - gammainc(a, x)."""
     return OPS["gammaincc"](a, x)
 
 
 def betainc(a: Any, b: Any, x: Any) -> Any:
-    """∫₀ˣ tᵃ⁻¹ (1 - t)ᵇ⁻¹ dt / beta(a, b); by x it has a derivative."""
+    """∫₀ˣ tᵃ⁻¹ (1 - t)ᵇ⁻¹ dt / beta(a, b)."""
     return OPS["betainc"](a, b, x)
 
 

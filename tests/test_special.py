@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -81,11 +82,63 @@ def test_entropy_of_probabilities_that_are_0() -> None:
     assert found == pytest.approx(np.sum(sp.entr(p)), rel=1e-15)
 
 
-@pytest.mark.parametrize("f", [gd.special.gammainc, gd.special.jv, gd.special.zeta])
+@pytest.mark.parametrize("f", [gd.special.jv, gd.special.zeta])
 def test_by_the_order_there_is_no_formula(f: Any) -> None:
     with pytest.raises(gd.GradientError, match=r"no formula for the derivative of .* by"):
         gd.grad(lambda v: f(v, 2.0))(1.5)
     assert np.isfinite(gd.grad(lambda x: f(gd.stop_gradient(1.5 * x / x), x))(2.0))
+
+
+PARAMETERS = [(0.05, 1e-3), (0.4, 0.1), (0.4, 3.0), (1.0, 1.0), (7.5, 6.0), (40.0, 55.0)]
+
+
+@pytest.mark.parametrize(("a", "x"), PARAMETERS)
+def test_incomplete_gamma_by_its_parameter(a: float, x: float) -> None:
+    """The first three derivatives, and mixed ones, against mpmath."""
+    with mpmath.workdps(40):
+        slopes = [
+            float(mpmath.diff(lambda s: mpmath.gammainc(s, 0, x, regularized=True), a, n))
+            for n in (1, 2, 3)
+        ]
+        mixed = float(
+            mpmath.diff(lambda s, t: mpmath.gammainc(s, 0, t, regularized=True), (a, x), (1, 1))
+        )
+    by_a = gd.grad(gd.special.gammainc)
+    twice = gd.grad(by_a)
+    found = [by_a(a, x), twice(a, x), gd.grad(twice)(a, x)]
+    np.testing.assert_allclose(found, slopes, rtol=1e-10)
+    np.testing.assert_allclose(gd.grad(by_a, argnums=1)(a, x), mixed, rtol=1e-10)
+    np.testing.assert_allclose(gd.grad(sp.gammaincc)(a, x), -slopes[0], rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "x"),
+    [(0.3, 0.2, 1e-3), (0.7, 2.0, 0.9), (3.0, 0.5, 0.7), (2.0, 5.0, 0.2), (30.0, 20.0, 0.65)],
+)
+def test_incomplete_beta_by_its_parameters(a: float, b: float, x: float) -> None:
+    orders = [(1, 0, 0), (0, 1, 0), (2, 0, 0), (1, 1, 0), (0, 2, 0), (1, 0, 1), (0, 1, 1)]
+    with mpmath.workdps(40):
+        slopes = [
+            float(
+                mpmath.diff(
+                    lambda s, t, u: mpmath.betainc(s, t, 0, u, regularized=True), (a, b, x), n
+                )
+            )
+            for n in orders
+        ]
+    hessian = gd.hessian(lambda v: sp.betainc(v[0], v[1], v[2]))(np.array([a, b, x]))
+    first = [gd.grad(gd.special.betainc, argnums=i)(a, b, x) for i in (0, 1)]
+    second = [hessian[i] for i in ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2))]
+    np.testing.assert_allclose([*first, *second], slopes, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")  # the logarithm of 0
+def test_incomplete_functions_at_their_ends() -> None:
+    assert gd.grad(gd.special.gammainc)(1.5, 0.0) == 0.0
+    for x in (0.0, 1.0):
+        assert gd.grad(gd.special.betainc)(1.5, 2.0, x) == 0.0
+        assert gd.grad(gd.special.betainc, argnums=1)(1.5, 2.0, x) == 0.0
+    assert gd.grad(gd.special.gammainc)(np.float32(1.5), np.float32(2.0)).dtype == np.float32
 
 
 def test_a_generated_file_says_that_it_needs_scipy(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from graphdiff.ops import (
     elementwise,
     factorisation,
     fourier,
+    incomplete,
     indexing,
     linalg,
     ordering,
@@ -56,6 +57,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
             *windows.OPS,
             *assignment.OPS,
             *fourier.OPS,
+            *incomplete.OPS,
             *special.OPS,
             *control.OPS,
         )

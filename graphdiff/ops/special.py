@@ -15,6 +15,7 @@ import numpy as np
 from graphdiff.errors import GradientError
 from graphdiff.ops import kernels
 from graphdiff.ops.elementwise import inferred
+from graphdiff.ops.incomplete import beta_moment, gamma_moment
 from graphdiff.ops.notation import Form, call
 from graphdiff.ops.op import Op, Rule
 
@@ -141,24 +142,43 @@ def _density(a: Any, x: Any) -> Any:
     return np.exp(xlogy(a - 1.0, x) - x - gammaln(a))
 
 
+def _gamma_by_order(g: Any, y: Any, a: Any, x: Any) -> Any:
+    """The mean of log t - ψ(a) over (0, x) by the gamma distribution."""
+    weight = np.exp(xlogy(a, x) - x - gammaln(a))
+    return g * (weight * gamma_moment(a, x, psi(a)))
+
+
 gammainc = _declared(
     "gammainc",
     ("a", "x"),
-    _unknown("gammainc", "a"),
+    _gamma_by_order,
     lambda g, y, a, x: g * _density(a, x),
 )
 gammaincc = _declared(
     "gammaincc",
     ("a", "x"),
-    _unknown("gammaincc", "a"),
+    lambda g, y, a, x: -_gamma_by_order(g, y, a, x),
     lambda g, y, a, x: -g * _density(a, x),
 )
+
+
+def _beta_by(first: bool) -> Rule:
+    """The mean of log t less its mean over (0, 1), or of log(1 - t), by the beta distribution."""
+
+    def rule(g: Any, y: Any, a: Any, b: Any, x: Any) -> Any:
+        weight = np.exp(xlogy(a, x) + xlog1py(b, -x) - betaln(a, b))
+        c, d = psi(a) - psi(a + b), psi(b) - psi(a + b)
+        return g * (weight * beta_moment(a, b, x, c, d, m=int(first), n=int(not first),
+                                         by_first=first))  # fmt: skip
+
+    return rule
+
 
 betainc = _declared(
     "betainc",
     ("a", "b", "x"),
-    _unknown("betainc", "a"),
-    _unknown("betainc", "b"),
+    _beta_by(True),
+    _beta_by(False),
     lambda g, y, a, b, x: g * np.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b)),
 )
 

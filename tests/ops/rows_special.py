@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import jax.scipy.special as js
 import numpy as np
@@ -95,6 +96,78 @@ NORMAL = (
     unary("ndtri", js.ndtri, _INSIDE),
     unary("log_ndtr", js.log_ndtr),
 )
+_ORDER_REAL = Operand(0.6, 3.0)
+
+
+def _pieces(f: Callable[[Any], Any], end: Any) -> Any:
+    """Of a function from 0 to an end, by Gauss's rule on pieces that become smaller towards 0."""
+    total, high = 0.0, end
+    for low in (*(end * 4.0**-k for k in range(1, 12)), 0.0 * end):
+        w = low[..., None] + (high - low)[..., None] * (_NODES + 1.0) / 2.0
+        total = total + jnp.sum(f(w) * _WEIGHTS, axis=-1) * (high - low) / 2.0
+        high = low
+    return total
+
+
+def _gamma_moment(a: Any, x: Any, c: Any, order: int = 1) -> Any:
+    dtype = jnp.result_type(a, x, c)
+    a, x, c = (v[..., None] for v in jnp.broadcast_arrays(a, x, c))
+    L = jnp.log(x)
+
+    def left(w: Any) -> Any:
+        return jnp.exp(-a * w - x * jnp.expm1(-w)) * (L - w - c) ** order
+
+    def right(w: Any) -> Any:
+        return jnp.exp(a * w - x * jnp.expm1(w)) * (L + w - c) ** order
+
+    end = jax.lax.stop_gradient
+    below = _pieces(left, end((50.0 + x) / a)[..., 0])
+    above = _pieces(right, end(jnp.log1p((50.0 + 40.0 * a) / x))[..., 0])
+    return jnp.where((c > L)[..., 0], below, -above).astype(dtype)
+
+
+def _beta_moment(
+    a: Any, b: Any, x: Any, c: Any, d: Any, m: int = 1, n: int = 0, by_first: bool = True
+) -> Any:
+    dtype = jnp.result_type(a, b, x, c, d)
+    a, b, x, c, d = (v[..., None] for v in jnp.broadcast_arrays(a, b, x, c, d))
+
+    def side(a: Any, b: Any, x: Any, swapped: bool) -> Any:
+        def f(w: Any) -> Any:
+            t = x * jnp.exp(-w)
+            logs = (jnp.log(t), jnp.log1p(-t))
+            first, second = logs[::-1] if swapped else logs
+            power = jnp.exp(-a * w + (b - 1.0) * (jnp.log1p(-t) - jnp.log1p(-x)))
+            return power * (first - c) ** m * (second - d) ** n
+
+        return _pieces(f, jax.lax.stop_gradient(60.0 / a)[..., 0]) / (1.0 - x)[..., 0]
+
+    is_left = (jnp.log(x) < c if by_first else jnp.log1p(-x) > d)[..., 0]
+    total = jnp.where(is_left, side(a, b, x, False), -side(b, a, 1.0 - x, True))
+    return total.astype(dtype)
+
+
+MOMENTS = (
+    Row(
+        "gamma_moment",
+        _gamma_moment,
+        [
+            (((2, 3), (3,), ()), {}),
+            (((), (), ()), {"order": 2}),
+            (((2,), (2,), (2,)), {"order": 0}),
+        ],
+        (_ORDER_REAL, POSITIVE, REAL),
+    ),
+    Row(
+        "beta_moment",
+        _beta_moment,
+        [
+            (((2, 3), (3,), (), (2, 1), ()), {}),
+            (((3,), (), (3,), (), ()), {"m": 1, "n": 1, "by_first": False}),
+        ],
+        (_ORDER_REAL, _ORDER_REAL, _INSIDE, Operand(-2.0, -0.1), Operand(-2.0, -0.1)),
+    ),
+)
 GAMMA = (
     unary("gamma", lambda x: jnp.exp(js.gammaln(x)), POSITIVE),
     unary("rgamma", lambda x: jnp.exp(-js.gammaln(x)), POSITIVE),
@@ -134,4 +207,4 @@ BESSEL = (
 )
 INTEGRALS = (unary("expi", js.expi, POSITIVE), unary("exp1", lambda x: -js.expi(-x), POSITIVE))
 
-ROWS = (*LOGARITHMS, *NORMAL, *GAMMA, *BESSEL, *INTEGRALS)
+ROWS = (*MOMENTS, *LOGARITHMS, *NORMAL, *GAMMA, *BESSEL, *INTEGRALS)
