@@ -20,6 +20,7 @@ from graphdiff.graph.numpy_api import (
     transpose,
     where,
 )
+from graphdiff.graph.picking import Picked, same_condition
 from graphdiff.ops.indexing import Index, basic_index
 from graphdiff.ops.spec import broadcast, normal_axis, shape_text
 
@@ -132,6 +133,9 @@ def _basic(a: Tensor, key: Any) -> Index:
 
 def getitem(a: Tensor, key: Any) -> Tensor:
     """``a[key]``."""
+    if hasattr(key, "graph") and key.dtype.kind == "b" and key.ndim:
+        picked: Any = Picked(a, key)
+        return picked  # type: ignore[no-any-return]  # it stands for a tensor of unknown length
     entries = entries_of(a, key)
     if any(map(is_array, entries)):
         if any(entry is None for entry in entries):  # first the new axes, then all else
@@ -184,6 +188,10 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Tensor:
 
 def setitem(a: Tensor, key: Any, value: Any) -> Tensor:
     """What ``a`` holds after ``a[key] = value``."""
+    if isinstance(value, Picked):
+        if not hasattr(key, "graph") or not same_condition(key, value.mask):
+            raise GraphError("elements picked by a mask go to the places of the same mask only")
+        return memory.fitted(value.filled(a), a, "item assignment")
     part = value if hasattr(value, "graph") else a.graph.constant(value)
     mask = np.asarray(key) if isinstance(key, list) else key
     if _is_mask(mask) and part.ndim <= a.ndim - mask.ndim:

@@ -81,6 +81,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     ndim = np.ndim(arr)
     axis = normal_axis(axis, ndim)
     length = _length("np.insert", arr, axis)
+    dtype = arr.dtype if is_tensor(arr) else np.asarray(arr).dtype
+    values = (values if is_tensor(values) else np.asarray(values)).astype(dtype)
     values = np.reshape(values, (1,) * (ndim - np.ndim(values)) + np.shape(values))
     if not isinstance(obj, slice) and np.ndim(obj) == 0:
         values = np.moveaxis(values, 0, axis)

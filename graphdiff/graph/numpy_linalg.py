@@ -189,6 +189,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """np.linalg.lstsq of a matrix of full rank."""
     if rcond not in (None, -1):
         raise GraphError("np.linalg.lstsq with rcond=", hint="leave it out")
+    a = a if is_tensor(a) else b.graph.constant(a)
     x = _apply("pinv", a) @ b
     rows, columns = a.shape[-2:]
     if isinstance(rows, int) and isinstance(columns, int) and rows <= columns:

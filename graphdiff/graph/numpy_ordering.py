@@ -84,6 +84,10 @@ def _quantiles(one: Callable[[Any, float, str], Any]) -> Callable[..., Any]:
         if not np.all((places >= 0) & (places <= 1)):
             raise GraphError("the quantile is not a number from 0 to 1", got=repr(q))
         ordered, kept = _sorted_last(a, axis)
+        if (
+            not isinstance(q, (int, float)) and ordered.dtype.kind == "f"
+        ):  # these are no weak numbers
+            ordered = ordered.astype(np.result_type(ordered.dtype, np.asarray(q).dtype))
         found = [one(ordered, float(place), method) for place in places.ravel()]
         if keepdims:
             found = [np.reshape(part, kept) for part in found]
@@ -176,7 +180,7 @@ def _percentile(quantiles: Callable[..., Any]) -> Callable[..., Any]:
     def function(
         a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
     ) -> Any:
-        share = (q if hasattr(q, "graph") else np.asarray(q)) / 100.0
+        share = (q if isinstance(q, (int, float)) or hasattr(q, "graph") else np.asarray(q)) / 100.0
         return quantiles(a, share, axis, method=method, keepdims=keepdims)
 
     return function

@@ -89,6 +89,9 @@ def _by_axis(pad_width: Any, ndim: int) -> Any:
 
 def _pairs(value: Any, ndim: int) -> list[Any]:
     """For each axis a value before it and one after it."""
+    if hasattr(value, "graph"):
+        wide = np.broadcast_to(value, (ndim, 2))
+        return [(wide[i, 0], wide[i, 1]) for i in range(ndim)]
     pairs: list[Any] = np.broadcast_to(np.asarray(value), (ndim, 2)).tolist()
     return pairs
 
@@ -101,7 +104,8 @@ def _wide(part: Any, axis: int, count: int) -> Any:
 def _constant(array: Any, axis: int, count: int, value: Any) -> Any:
     if not count:
         return None
-    number = array.graph.constant(np.asarray(value).astype(array.dtype))
+    number = value if hasattr(value, "graph") else array.graph.constant(np.asarray(value))
+    number = number.astype(array.dtype)
     return np.broadcast_to(number, (*array.shape[:axis], count, *array.shape[axis + 1 :]))
 
 

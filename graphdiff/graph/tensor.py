@@ -24,6 +24,7 @@ from graphdiff.graph import (
 from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.edits import mention_instead
 from graphdiff.graph.memory import Cell
+from graphdiff.graph.picking import Picked
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.dimension import Dimension, Shape, dimension_names
 from graphdiff.ops.spec import Spec
@@ -220,6 +221,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     # -- NumPy's protocols -------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(value, Picked) for value in args):
+            return NotImplemented  # which knows what to do beside a tensor
         name = ufunc.__name__
         if method != "__call__":
             return numpy_methods.apply_method(ufunc, method, args, kwargs)

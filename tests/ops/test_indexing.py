@@ -161,7 +161,6 @@ def test_cross_entropy_with_labels_and_a_named_dimension() -> None:
         (np.s_[gd.Dim("t")], "a dimension as an index"),
         (np.s_[[True, False]], "the mask does not fit"),
         (np.s_[:, [True, False]], "the mask does not fit"),
-        (np.s_[None, [0]], "a new axis beside integer arrays in an index"),
         (np.s_[[0.5]], "an index is not an integer"),
         (np.s_[np.arange(4), np.arange(4)[None]], None),
         (np.s_[np.arange(4), np.arange(3)], "operands do not broadcast together"),
@@ -176,6 +175,12 @@ def test_what_is_no_index_is_refused_at_the_users_line(key: Any, message: str | 
         x[key]
     assert message in str(caught.value)
     assert "test_indexing.py:" in str(caught.value)
+
+
+def test_a_new_axis_beside_arrays_is_not_assigned_to() -> None:
+    x = gd.Graph().input("x", ("t", 3))
+    with pytest.raises(gd.GraphdiffError, match="a new axis beside integer arrays in an index"):
+        x[None, [0]] = 1.0
 
 
 @given(st.data())
