@@ -124,30 +124,41 @@ class _Memory:
 
     def _evict(self, place: int) -> bool:
         """Take a value out, if there is one that nothing waits with."""
-        least, chosen = math.inf, -1
         dear, far = self.taste
+        candidates = []  # with what they are worth at least, if only they have to be computed again
         for node in self.present:
             size = self.problem.sizes[node]
             if self.pins[node] or not size:
                 continue
             following = self._next(node, place)
             if following is None:
-                chosen = node
+                self._remove(node)
+                return True
+            weight: float = size * max(1, following - place) ** far
+            candidates.append((self.costs[node] ** dear / weight, node, weight))
+        candidates.sort()
+        least, chosen = math.inf, -1
+        for at_least, node, weight in candidates:
+            if at_least > least:
                 break
-            worth = self._again(node) ** dear / (size * max(1, following - place) ** far)
-            if worth < least or (worth == least and node < chosen):
+            most = (least * weight) ** (1 / dear) if dear else 0
+            worth = self._again(node, most) ** dear / weight if dear else at_least
+            if worth < least:
                 least, chosen = worth, node
         if chosen < 0:
             return False
         self._remove(chosen)
         return True
 
-    def _again(self, goal: int) -> float:
-        """What it costs to compute a value again, with all that is missing for it."""
+    def _again(self, goal: int, most: float) -> float:
+        """What it costs to compute a value again, with all that is missing for it.
+
+        What costs more than ``most`` may be said to be less than it is.
+        """
         costs, operands, present = self.costs, self.problem.operands, self.present
         total: float = 0
         waiting, seen = [goal], {goal}
-        while waiting:
+        while waiting and total <= most:
             node = waiting.pop()
             total += costs[node]
             for operand in operands[node]:
