@@ -12,6 +12,9 @@ from graphdiff.planning.stages import turning_point
 MOST_PIVOTS, LEAST_PIVOTS = 100, 6
 """How many pivots are tried, in a small graph and in a large one."""
 
+WHOLE = 4
+"""How many pivots are solved in whole numbers."""
+
 WORK = 150_000
 """Nodes and edges that may be looked at, over all the pivots that are tried."""
 
@@ -37,6 +40,13 @@ def strongest(problem: Problem, limit: float) -> list[Prices]:
     pivots = Pivots(problem, limit)
     solved = [found for found in map(pivots.solve, chosen_pivots(problem)) if found is not None]
     return sorted(solved, key=lambda found: -found.repeated)
+
+
+def whole_cost(problem: Problem, limit: float, prices: Sequence[Prices], seconds: float) -> float:
+    """A higher bound, from the strongest of these pivots in whole numbers; so long for each."""
+    pivots = Pivots(problem, limit)
+    extra = max((pivots.whole(found.pivot, seconds) for found in prices[:WHOLE]), default=0.0)
+    return problem.base_cost + problem.least_sum(extra)
 
 
 def chosen_pivots(problem: Problem) -> list[int]:

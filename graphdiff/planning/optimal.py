@@ -11,7 +11,7 @@ from itertools import product
 
 from graphdiff.errors import PlanError
 from graphdiff.planning.beam import beams
-from graphdiff.planning.bounds import cost_of, strongest
+from graphdiff.planning.bounds import WHOLE, cost_of, strongest, whole_cost
 from graphdiff.planning.demand import on_demand
 from graphdiff.planning.eviction import TASTES, evicting
 from graphdiff.planning.exact import cheapest, lowest
@@ -37,6 +37,9 @@ BEAM_NODES = 600
 
 MOST_STATES = 3_000_000
 """How many it may visit in the end; a state takes some hundred bytes."""
+
+WHOLE_NODES = 2_000
+"""Above so many nodes, no bound in whole numbers is asked for."""
 
 EVICTION_NODES = 2_000
 """Above so many nodes, schedules by eviction are not tried."""
@@ -112,6 +115,7 @@ class _Search:
         self._raise(cost_of(self.problem, self.prices), "of the memory that has to be held at once")
         methods: list[Callable[[], None]] = [
             lambda: self._exact(FIRST_STATES),
+            self._whole,
             lambda: self._evict(0.3),
             self._start,
             lambda: self._beams(0.0 if self.sequence else 0.5),
@@ -122,6 +126,13 @@ class _Search:
         for method in methods:
             if not self._settled():
                 method()
+
+    def _whole(self) -> None:
+        """Raise the bound by programmes in whole numbers."""
+        if len(self.problem) <= WHOLE_NODES:
+            seconds = (self._until(0.2) - time.monotonic()) / WHOLE
+            bound = whole_cost(self.problem, self.limit, self.prices, seconds)
+            self._raise(bound, "of the memory that has to be held at once")
 
     def _start(self) -> None:
         """Take the schedules of all strategies, with the memory that they leave filled."""

@@ -17,11 +17,13 @@ as a linear programme, is a bound for every schedule within the limit.
 The programme's dual is a set of *prices*: what it is worth that a value is there later, and what a
 byte of memory is worth at the pivot. Any prices that are not negative give a bound, whatever
 tolerance they were found with (A. Neumaier and O. Shcherbina, "Safe bounds in linear and
-mixed-integer linear programming", *Mathematical Programming* 99, 2004).
+mixed-integer linear programming", *Mathematical Programming* 99, 2004). With r and s whole numbers,
+which is slower, the bound is higher by up to what one value costs.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -32,6 +34,7 @@ import numpy.typing as npt
 from graphdiff.planning.problem import Problem
 
 Numbers = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,50 @@ class Pivots:
         HiGHS takes a time that is near-linear in nodes and edges on networks.
         """
         import scipy.optimize
-        import scipy.sparse
 
+        held = self._programme(pivot)
+        if held is None:
+            return None
+        scale = max(self.costs.max(), 1e-300)
+        unit = self.sizes.max()
+        rows, least, costs = held.rows(unit), held.least(unit), held.costs / scale
+        found = scipy.optimize.linprog(costs, A_ub=-rows, b_ub=-least, bounds=(0, 1))
+        if found.status != 0:
+            return None
+        prices = np.maximum(0, -found.ineqlin.marginals)
+        slack = np.minimum(0, costs - rows.T @ prices).sum()
+        fixed = (-prices[-1] * least[-1] - slack) * scale
+        worth, handed = np.zeros(len(self.problem)), np.zeros(len(self.operand))
+        worth[held.asked] = prices[: len(held.asked)] * scale
+        handed[held.edges] = prices[len(held.asked) : -1] * scale
+        return Prices(pivot, float(worth.sum() - fixed), worth, handed, float(fixed))
+
+    def whole(self, pivot: int, seconds: float) -> float:
+        """The bound of a pivot if a value is in memory as a whole or not at all.
+
+        Costs and sizes are counted in the largest units in which they are whole numbers. Where the
+        time does not suffice, it is the bound that has been reached.
+        """
+        import scipy.optimize
+
+        held = self._programme(pivot)
+        if held is None:
+            return 0.0
+        unit = math.gcd(*self.problem.sizes)
+        scale = self.problem.unit or self.costs.max()
+        found = scipy.optimize.milp(
+            held.costs / scale,
+            constraints=scipy.optimize.LinearConstraint(held.rows(unit), held.least(unit)),
+            integrality=np.ones(len(held.costs)),
+            bounds=scipy.optimize.Bounds(0, 1),
+            options={"time_limit": seconds, "mip_rel_gap": 0},
+        )
+        bound = found.mip_dual_bound
+        if bound is None or not math.isfinite(bound):
+            return 0.0
+        return float(bound * (1 - 1e-9) - 1e-3) * scale
+
+    def _programme(self, pivot: int) -> _Programme | None:
         behind = self._reached(self._graph, pivot)
         before = self._reached(self._reversed, pivot)
         present = np.zeros(len(self.problem), bool)
@@ -110,25 +155,11 @@ class Pivots:
         place = np.zeros(len(self.problem), np.int64)
         place[nodes] = np.arange(len(nodes))
         edges = np.flatnonzero(free[self.consumer] & free[self.operand])
-        asked = np.flatnonzero(needed)
-        scale, unit = max(self.costs.max(), 1e-300), self.sizes.max()
-        costs = np.concatenate([np.where(before, self.costs, 0)[nodes] / scale, 0 * nodes])
-        rows = _rows(
-            place[asked], place[self.operand[edges]], place[self.consumer[edges]],
-            self.sizes[nodes] / unit,
+        return _Programme(
+            np.concatenate([np.where(before, self.costs, 0)[nodes], 0 * nodes]),
+            self.sizes[nodes], room, np.flatnonzero(needed), edges, place[needed],
+            place[self.operand[edges]], place[self.consumer[edges]],
         )  # fmt: skip
-        least = np.zeros(rows.shape[0])
-        least[: len(asked)], least[-1] = 1, -room / unit
-        found = scipy.optimize.linprog(costs, A_ub=-rows, b_ub=-least, bounds=(0, 1))
-        if found.status != 0:
-            return None
-        prices = np.maximum(0, -found.ineqlin.marginals)
-        slack = np.minimum(0, costs - rows.T @ prices).sum()
-        fixed = (prices[-1] * room / unit - slack) * scale
-        worth, handed = np.zeros(len(self.problem)), np.zeros(len(self.operand))
-        worth[asked] = prices[: len(asked)] * scale
-        handed[edges] = prices[len(asked) : -1] * scale
-        return Prices(pivot, float(worth.sum() - fixed), worth, handed, float(fixed))
 
     def _reached(self, graph: Any, start: int) -> npt.NDArray[np.bool_]:
         """What can be reached from a node, the node itself left out."""
@@ -140,24 +171,39 @@ class Pivots:
         return found
 
 
-def _rows(
-    asked: npt.NDArray[np.int64],
-    operands: npt.NDArray[np.int64],
-    consumers: npt.NDArray[np.int64],
-    sizes: Numbers,
-) -> Any:
-    """The programme's matrix: its columns are r, then s; memory, its last row, counts down."""
-    import scipy.sparse
+@dataclass(frozen=True)
+class _Programme:
+    """The programme of a pivot: its columns are r, then s; memory is its last row, counted down.
 
-    count = len(sizes)
-    first, links = np.arange(len(asked)), np.arange(len(asked), len(asked) + len(operands))
-    last = np.full(count, len(asked) + len(operands))
-    row = np.concatenate([first, first, links, links, links, last])
-    column = np.concatenate(
-        [asked, asked + count, operands, operands + count, consumers, np.arange(count) + count]
-    )
-    ones = np.ones(len(row) - count)
-    ones[len(ones) - len(operands) :] = -1
-    return scipy.sparse.csr_array(
-        (np.concatenate([ones, -sizes]), (row, column)), (len(asked) + len(operands) + 1, 2 * count)
-    )
+    ``asked`` are values that are needed later, ``edges`` those of the problem that matter; in the
+    programme they are called ``places``, and ``operands`` and ``consumers``.
+    """
+
+    costs: Numbers
+    sizes: Numbers
+    room: float
+    asked: Indices
+    edges: Indices
+    places: Indices
+    operands: Indices
+    consumers: Indices
+
+    def rows(self, unit: float) -> Any:
+        """The matrix, with memory in units of so many bytes."""
+        import scipy.sparse
+
+        count, asked, edges = len(self.sizes), len(self.asked), len(self.edges)
+        first, links = np.arange(asked), np.arange(asked, asked + edges)
+        row = np.concatenate([first, first, links, links, links, np.full(count, asked + edges)])
+        column = np.concatenate([
+            self.places, self.places + count,
+            self.operands, self.operands + count, self.consumers, np.arange(count, 2 * count),
+        ])  # fmt: skip
+        ones = np.ones(2 * asked + 2 * edges)
+        values = np.concatenate([ones, -np.ones(edges), -self.sizes / unit])
+        return scipy.sparse.csr_array((values, (row, column)), (asked + edges + 1, 2 * count))
+
+    def least(self, unit: float) -> Numbers:
+        """What each row is to be at least."""
+        asked = np.ones(len(self.asked))
+        return np.concatenate([asked, np.zeros(len(self.edges)), [-self.room / unit]])

@@ -71,14 +71,16 @@ class Problem:
         """The cost of computing every node once."""
         return sum(self.costs)
 
-    def least_sum(self, bound: float) -> float:
-        """A bound below a sum of costs, raised to a whole number if all costs are."""
-        bound *= 1 - 1e-9  # it may be off by rounding
-        return max(0, math.ceil(bound - 1e-6) if self._whole else bound)
-
     @cached_property
-    def _whole(self) -> bool:
-        return all(isinstance(cost, int) for cost in self.costs)
+    def unit(self) -> int:
+        """What all costs are multiples of; 0 if they are no whole numbers."""
+        whole = [cost for cost in self.costs if isinstance(cost, int)]
+        return math.gcd(*whole) if len(whole) == len(self.costs) else 0
+
+    def least_sum(self, bound: float) -> float:
+        """A bound below a sum of costs, raised to the next number that can be one."""
+        bound *= 1 - 1e-9  # it may be off by rounding
+        return max(0, math.ceil(bound / self.unit - 1e-6) * self.unit if self.unit else bound)
 
 
 def problem_from_dag(

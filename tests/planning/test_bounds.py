@@ -6,7 +6,7 @@ import networkx as nx
 import pytest
 
 from graphdiff.planning import plan
-from graphdiff.planning.bounds import least_cost
+from graphdiff.planning.bounds import least_cost, strongest, whole_cost
 from graphdiff.planning.problem import problem_from_dag
 from tests.planning.oracle import gradient_chain, random_dag
 from tests.planning.oracle import least_cost as brute_force
@@ -21,7 +21,10 @@ def test_no_schedule_of_a_random_graph_costs_less(seed):
     for limit in range(most // 3, most + 1):
         best = brute_force(dag, outputs, limit)
         if best is not None:
-            assert problem.base_cost <= least_cost(problem, limit) <= best
+            prices = strongest(problem, limit)
+            relaxed = least_cost(problem, limit)
+            whole = whole_cost(problem, limit, prices, seconds=10)
+            assert problem.base_cost <= relaxed <= max(relaxed, whole) <= best
 
 
 @pytest.mark.parametrize("length", [3, 5, 6])
@@ -55,12 +58,25 @@ def pairs(layers):
 def test_what_a_value_is_computed_from_is_counted():
     """A value given up costs its product too, unless the product is held in its stead."""
     layers = 20
-    dag = pairs(layers)
+    problem = problem_from_dag(pairs(layers))
     for held in (15, 10):
-        found = plan(dag, "auto", memory_limit=8 * held, time_limit=2)
+        limit = 8 * held
         # A place or two are taken by what is computed; each value beyond the rest costs 101.
-        assert found.lower_bound - layers * 102 >= 101 * (layers - held)
-        assert found.gap <= 0.1
+        assert least_cost(problem, limit) - layers * 102 >= 101 * (layers - held)
+
+
+@pytest.mark.parametrize("places", [18.5, 14.5])
+def test_values_are_held_as_a_whole(places):
+    """Half a place more holds nothing more, which the bound in whole numbers sees."""
+    problem = problem_from_dag(pairs(20))
+    bounds = [
+        (least_cost(problem, limit), whole_cost(problem, limit, strongest(problem, limit), 10))
+        for limit in (8 * int(places), 8 * places)
+    ]
+    assert bounds[0][0] > bounds[1][0]
+    assert bounds[0][1] == bounds[1][1] >= bounds[0][0]
+    found = plan(pairs(20), "auto", memory_limit=8 * places)
+    assert found.cost == found.lower_bound == bounds[1][1]
 
 
 def test_bounds_of_costs_that_are_fractions_are_not_rounded_up():
