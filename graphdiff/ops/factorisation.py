@@ -78,10 +78,11 @@ def field(function: str, field: str) -> Form:
     return lambda site: Written(f"np.linalg.{function}({site.operands[0].text}).{field}")
 
 
-def _infer_along(x: Spec, v: Spec) -> Spec:
-    if matrix(x).shape != v.shape:
-        raise ShapeError("the direction does not fit the matrix", expected=str(x), got=str(v))
-    return Spec(x.shape, promote(x.dtype, v.dtype))
+def _infer_along(x: Spec, *along: Spec) -> Spec:
+    for v in along:
+        if matrix(x).shape != v.shape:
+            raise ShapeError("the direction does not fit the matrix", expected=str(x), got=str(v))
+    return Spec(x.shape, promote(x.dtype, *(v.dtype for v in along)))
 
 
 def _each(value: Any) -> Any:
@@ -93,14 +94,10 @@ def _inv_vjp(g: Any, y: Any, x: Any) -> Any:
     return -(y.mT @ g @ y.mT)
 
 
-def _third_vjp(g: Any, y: Any, x: Any, v: Any) -> Any:
-    """The third derivative of a determinant, where the matrix is regular."""
-    back, size = inv(x), _each(det(x))
-    a, b = back @ v, back @ g
-    ab = a @ b
-    traces = [_each(np.trace(m, axis1=-2, axis2=-1)) for m in (a, b, ab)]
-    inner = (traces[0] * traces[1] - traces[2]) * back + (ab + b @ a) @ back
-    return size * (inner - (traces[0] * b + traces[1] * a) @ back).mT
+def _along_vjp(position: int, g: Any, y: Any, x: Any, *along: Any) -> Any:
+    """One derivative more, or one along ``g`` instead: those of a determinant are symmetric."""
+    rest = [v for i, v in enumerate(along, 1) if i != position]
+    return cofactor_along(x, *rest, g)
 
 
 def _cholesky_vjp(g: Any, y: Any, x: Any) -> Any:
@@ -169,8 +166,8 @@ cofactor = declared(
 cofactor_along: Op = Op(
     "cofactor_along",
     _infer_along,
-    ("x", "v"),
-    vjp=(_third_vjp, lambda g, y, x, v: cofactor_along(x, g)),
+    ("*values",),
+    vjp=_along_vjp,
     numpy=call("cofactor_along"),
     formula=call("cofactor_along"),
     kernel=kernels.cofactor_along,

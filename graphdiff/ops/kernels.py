@@ -226,17 +226,47 @@ def cofactor(x):
     return sign[..., None, None] * (u @ v.conj())
 
 
-def cofactor_along(x, v):
-    """Return the change of cofactor(x) as x changes along v, also where x is singular."""
-    left, s, right = np.linalg.svd(x)
-    one = np.eye(x.shape[-1], dtype=bool)
-    others = np.where(one[:, None] | one[None, :], s.dtype.type(1), s[..., None, None, :])
-    pairs = np.where(one, s.dtype.type(0), np.prod(others, axis=-1))  # of all values but two
-    back, ahead = left.conj(), right.conj()
-    w = back.mT @ v @ ahead.mT
-    change = one * (pairs @ np.diagonal(w, axis1=-2, axis2=-1)[..., None]) - pairs * w.mT
-    sign = np.linalg.det(left) * np.linalg.det(right)
-    return sign[..., None, None] * (back @ change @ ahead)
+def cofactor_along(x, *along):
+    """Return the derivative of cofactor(x) along directions, also where x is singular.
+
+    Along several it is the sum over their subsets of a coefficient of the polynomial
+    cofactor(x + s v), which is read off from its values on a circle.
+    """
+    n, many, zero = x.shape[-1], len(along), np.zeros_like(x + sum(along))
+    if many >= n:
+        return zero
+
+    def parts(a):
+        left, s, right = np.linalg.svd(a)
+        sign = np.linalg.det(left) * np.linalg.det(right)
+        return left.conj(), s, right.conj(), sign[..., None, None]
+
+    def length(a):
+        size = np.sqrt(np.sum(np.abs(a) ** 2, axis=(-2, -1), keepdims=True))
+        return np.where(size == 0, size.dtype.type(1), size)
+
+    one = np.eye(n, dtype=bool)
+    if many == 1:
+        back, s, ahead, sign = parts(x)
+        others = np.where(one[:, None] | one[None, :], s.dtype.type(1), s[..., None, None, :])
+        pairs = np.where(one, s.dtype.type(0), np.prod(others, axis=-1))  # of all values but two
+        w = back.mT @ along[0] @ ahead.mT
+        change = one * (pairs @ np.diagonal(w, axis1=-2, axis2=-1)[..., None]) - pairs * w.mT
+        return sign * (back @ change @ ahead)
+    sizes = [length(v) for v in along]
+    total = zero + 0j
+    for chosen in range(1, 2**many):
+        bits = [chosen >> i & 1 for i in range(many)]
+        v = sum(b * direction / size for b, direction, size in zip(bits, along, sizes, strict=True))
+        radius = length(x) / length(v)
+        for root in np.exp(2j * np.pi / n * np.arange(n)):
+            back, s, ahead, sign = parts(x + (radius * root).astype(total.dtype) * v)
+            others = np.prod(np.where(one, s.dtype.type(1), s[..., None, :]), axis=-1)
+            found = sign * (back * others[..., None, :] @ ahead)
+            total = total + found * ((-1) ** (many - sum(bits)) / (n * (radius * root) ** many))
+    for size in sizes:
+        total = total * size
+    return (total if zero.dtype.kind == "c" else total.real).astype(zero.dtype)
 
 
 def expm(x, *along):

@@ -83,6 +83,12 @@ def _cofactor(x: Any) -> Any:
     return jnp.linalg.det(x)[..., None, None] * jnp.linalg.inv(x).mT
 
 
+def _cofactor_along(x: Any, *along: Any) -> Any:
+    if not along:
+        return _cofactor(x)
+    return jax.jvp(lambda x: _cofactor_along(x, *along[1:]), (x,), (along[0],))[1]
+
+
 def _eig(x: Any) -> Any:
     return jax.lax.linalg.eig(x, compute_left_eigenvectors=False, enable_eigvec_derivs=True)
 
@@ -103,8 +109,8 @@ FACTORISATION = (
     ),
     Row(
         "cofactor_along",
-        lambda x, v: jax.jvp(_cofactor, (x,), (v,))[1],
-        [(shapes * 2, params) for shapes, params in _SQUARE],
+        _cofactor_along,
+        [*((shapes * 2, {}) for shapes, _ in _SQUARE), (((5, 5),) * 3, {})],
         (REGULAR, REAL),
     ),
     Row("det", jnp.linalg.det, _SQUARE, (REGULAR,)),

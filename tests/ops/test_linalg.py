@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -80,3 +82,28 @@ def test_dot_of_stacks_takes_the_last_axis_but_one() -> None:
     g = gd.Graph()
     g.output("z", np.dot(g.input("x", x.shape), y))
     np.testing.assert_array_equal(gd.compile(g)(x=x)["z"], np.dot(x, y))
+
+
+def _third_derivatives(x: Any) -> Any:
+    """Those of a determinant, by Leibniz's sum over permutations."""
+    n = len(x)
+    found = np.zeros((n,) * 6)
+    for order in itertools.permutations(range(n)):
+        sign = np.linalg.det(np.eye(n)[list(order)])
+        for i, j, k in itertools.permutations(range(n), 3):
+            rest = [x[r, order[r]] for r in range(n) if r not in (i, j, k)]
+            found[i, order[i], j, order[j], k, order[k]] += sign * np.prod(rest)
+    return found
+
+
+@pytest.mark.parametrize(("n", "rank"), [(2, 1), (3, 0), (3, 2), (4, 1), (4, 2), (4, 3), (5, 2)])
+def test_determinants_of_every_rank_have_derivatives_of_every_order(n: int, rank: int) -> None:
+    rng = np.random.default_rng(n + rank)
+    x = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, n))
+    third = gd.jacobian(gd.hessian(np.linalg.det))(x)
+    np.testing.assert_allclose(third, _third_derivatives(x), rtol=1e-12, atol=1e-13)
+    slope, v = np.linalg.det, rng.normal(size=(n, n))
+    for _ in range(n):  # of degree n along a line, whose last coefficient is det(v)
+        slope = lambda y, f=slope: gd.jvp(f, (y,), (v,))[1]  # noqa: E731
+    wanted = math.factorial(n) * np.linalg.det(v)
+    assert gd.jit(slope)(x) == pytest.approx(wanted, rel=1e-11)
