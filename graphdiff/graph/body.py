@@ -37,6 +37,9 @@ class Body(Graph):
     def _takes_from(self, other: Graph) -> bool:
         return self.is_open and other._born < self._born
 
+    def _is_argument(self, name: str) -> bool:
+        return name in self.dag and self.dag._node[name]["op"] == "input"
+
     def _taken(self, tensor: Tensor) -> str:
         if not self._takes_from(tensor.graph):
             raise OtherGraphError(self, tensor)

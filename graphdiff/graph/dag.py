@@ -542,6 +542,10 @@ class Graph:
         """The node that stands for a tensor of another graph, where there may be one."""
         raise OtherGraphError(self, tensor)
 
+    def _is_argument(self, name: str) -> bool:
+        """Whether a name is that of an argument, which others may have as well."""
+        return False
+
     def _takes_from(self, other: Graph) -> bool:
         """Whether a tensor of another graph may be an operand in this one."""
         return False

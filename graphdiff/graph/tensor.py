@@ -155,12 +155,17 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     def named(self, name: str) -> Tensor:
         """Give the value a name, which it then carries everywhere; returns itself.
 
+        In a step of a loop it may be that of an argument, which the value then replaces there.
+
         Raises
         ------
         GraphError
             If the name is taken.
         """
         node = self.name
+        if self.graph._is_argument(name):
+            self.graph.dag._node[node]["local"] = name
+            return self
         full = self.graph._scoped(name, node)
         if full != node:
             self.graph._rename(node, full)

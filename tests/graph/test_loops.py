@@ -253,3 +253,19 @@ def test_a_picture_shows_the_body(tmp_path: Path) -> None:
     g.output("J", total)
     gd.draw(g, tmp_path / "loop.dot")
     assert "total ← total w + x" in (tmp_path / "loop.dot").read_text(encoding="utf-8")
+
+
+def test_a_value_may_have_the_name_of_the_argument_that_it_replaces():
+    g = gd.Graph()
+    xs, W = g.input("xs", ("T", 2)), g.parameter("W", (2, 2))
+
+    def step(h, x):
+        h = np.tanh(h @ W + x).named("h")
+        return h, h.sum()
+
+    h, ys = gd.scan(step, g.input("h0", (2,)), xs)
+    g.output("J", np.sum(h) + ys.sum())
+    source = gd.compile(g, style="readable").source
+    assert "        h = np.tanh(h @ W + xs[i])  # (2,)\n" in source
+    with pytest.raises(gd.GraphError, match="the name 'W' is taken"):
+        h.named("W")
