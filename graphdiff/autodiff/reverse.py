@@ -381,7 +381,7 @@ def _both(a: Tensor, b: Tensor) -> Tensor:
 
 def _is_constant_from_one(exponent: Tensor) -> bool:
     """Whether a power has a finite slope wherever it is finite."""
-    return exponent.op == "constant" and bool(np.all(exponent.params["value"] >= 1))
+    return exponent.op == "constant" and bool(np.all(np.real(exponent.params["value"]) >= 1))
 
 
 # Ops that are flat on a side of a kink: a slope of 0 there, times an infinite one, is still 0.
