@@ -15,6 +15,9 @@ MOST_PIVOTS, LEAST_PIVOTS = 100, 6
 WHOLE = 4
 """How many pivots are solved in whole numbers."""
 
+LEAST_SECONDS = 0.05
+"""The shortest time for that, which HiGHS takes well; it may not be 0."""
+
 WORK = 150_000
 """Nodes and edges that may be looked at, over all the pivots that are tried."""
 
@@ -45,6 +48,7 @@ def strongest(problem: Problem, limit: float) -> list[Prices]:
 def whole_cost(problem: Problem, limit: float, prices: Sequence[Prices], seconds: float) -> float:
     """A higher bound, from the strongest of these pivots in whole numbers; so long for each."""
     pivots = Pivots(problem, limit)
+    seconds = max(seconds, LEAST_SECONDS)
     extra = max((pivots.whole(found.pivot, seconds) for found in prices[:WHOLE]), default=0.0)
     return problem.base_cost + problem.least_sum(extra)
 

@@ -79,6 +79,12 @@ def test_values_are_held_as_a_whole(places):
     assert found.cost == found.lower_bound == bounds[1][1]
 
 
+def test_a_bound_that_there_is_no_time_for_is_a_bound():
+    problem = problem_from_dag(pairs(20))
+    found = whole_cost(problem, 100, strongest(problem, 100), seconds=0)
+    assert problem.base_cost <= found <= whole_cost(problem, 100, strongest(problem, 100), 10)
+
+
 def test_bounds_of_costs_that_are_fractions_are_not_rounded_up():
     dag = gradient_chain(6)
     for node in dag:
