@@ -30,4 +30,6 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["graphdiff.css"]
 html_title = f"graphdiff {release}"

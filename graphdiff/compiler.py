@@ -10,6 +10,7 @@ from typing import Any, Literal
 import networkx as nx
 
 from graphdiff.autodiff import reverse
+from graphdiff.autodiff.naming import only_of_graphs
 from graphdiff.errors import CompileError, PlanError, here
 from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.dag import Graph
@@ -91,6 +92,7 @@ def gradient(
     >>> list(G.outputs)
     ['J', 'dJ/dw']
     """
+    only_of_graphs(g)
     with collection_paused():
         named, of, wrt = _by_name(g, of, wrt)
         return reverse.gradient(rewritten(named, rewrites), of, wrt, disconnected)

@@ -78,8 +78,7 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3):
     # gradient
     v = np.full((t, 1), -1.0 / t)  # (t, 1)  of J = penalty − mean(log_p[y])
     dJ_dlog_p = scatter_add_along_axis(v, y[:, None], (t, 10), 1)  # (t, 10)
-    v2 = np.exp(log_p) * np.sum(dJ_dlog_p, axis=1, keepdims=True)  # (t, 10)
-    dJ_dscores = dJ_dlog_p - v2  # (t, 10)
+    dJ_dscores = dJ_dlog_p + (1.0 / t) * np.exp(log_p)  # (t, 10)  of log_p = log softmax₁(scores)
     dJ_db3 = np.sum(dJ_dscores, axis=0)  # (10,)  of scores = h2 W3 + b3
     dJ_dh2 = dJ_dscores @ W3.T  # (t, H)
     dJ_da2 = dJ_dh2 * (a2 > 0.0)  # (t, H)  of h2 = max(0, a2)

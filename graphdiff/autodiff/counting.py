@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from graphdiff.autodiff.growth import growth
+from graphdiff.autodiff.naming import only_of_graphs
 from graphdiff.charts import BLUE, ORANGE, Chart
 from graphdiff.errors import DrawError, GradientError, GraphError, here, near
 from graphdiff.graph.dag import Graph
@@ -331,6 +332,7 @@ def edges_between(g: Graph, sources: Iterable[str], roots: Iterable[str]) -> lis
 
 def named(g: Graph, item: object) -> str:
     """The node that a name or a tensor stands for."""
+    only_of_graphs(g)
     if isinstance(item, Tensor):
         if item.graph is not g:
             raise GraphError("a tensor of another graph", origin=here(), got=repr(item))

@@ -19,7 +19,7 @@ def root_of(g: Graph, of: str | Tensor) -> tuple[str, str]:
             node=tensor.name, op=tensor.op, origin=tensor.origin,
             expected="shape ()", got=repr(tensor.spec),
             hint="differentiate np.sum(...) or np.mean(...) of it, or of its product with a "
-            "constant vector",
+            "constant vector; gd.jacobian has all derivatives of a function",
         )  # fmt: skip
     if tensor.spec.is_complex:
         raise GradientError(
@@ -66,7 +66,17 @@ def targets_of(g: Graph, wrt: str | Tensor | Sequence[str | Tensor] | None) -> d
     return targets
 
 
+def only_of_graphs(g: object) -> None:
+    """Raise for what is no graph."""
+    if not isinstance(g, Graph):
+        raise GraphError(
+            "only a graph has derivatives and paths", origin=here(), expected="gd.Graph",
+            got=repr(g)[:80], hint="gd.trace makes one of a function",
+        )  # fmt: skip
+
+
 def _tensor(g: Graph, item: object) -> Tensor:
+    only_of_graphs(g)
     if isinstance(item, Tensor):
         if item.graph is not g:
             raise GraphError("a tensor of another graph", origin=here(), got=repr(item))

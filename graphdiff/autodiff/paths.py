@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import networkx as nx
 import numpy as np
 
+from graphdiff.autodiff.naming import only_of_graphs
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
@@ -133,6 +134,7 @@ def expression(
         raise GradientError(
             f"there is no style {style!r}", origin=here(), expected="'stored' or 'recomputed'"
         )
+    only_of_graphs(g)
     ends = [(end if isinstance(end, Tensor) else g[end]).name for end in (of, wrt)]
     writer = _Writer(g, *ends, stored=style == "stored", names=names or {})
     return Expression(writer.text(), writer.definitions(), writer)

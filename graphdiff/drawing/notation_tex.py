@@ -137,7 +137,7 @@ class _Writer:
             "number": self.number,
             "word": self.word,
             "raised": lambda i, text: f"^{{{''.join(map(_RAISED.__getitem__, text))}}}",
-            "lowered": lambda i, text: f"_{{{''.join(_LOWERED.get(c, c) for c in text)}}}",
+            "lowered": self.lowered,
             "space": self.space,
             "sign": self.sign,
         }
@@ -152,6 +152,13 @@ class _Writer:
 
     def after(self, i: int) -> tuple[str, str]:
         return self.pieces[i + 1] if i + 1 < len(self.pieces) else ("", "")
+
+    def lowered(self, i: int, text: str) -> str:
+        """An index; of a sum it is no index, but the axis along which it runs."""
+        numbers = "".join(_LOWERED.get(sign, sign) for sign in text)
+        if self.pieces[i - 1][1] in ("Σ", "Π"):
+            return rf"_{{\text{{{'axes' if ',' in numbers else 'axis'} {numbers}}}}}"
+        return f"_{{{numbers}}}"
 
     def name(self, i: int, text: str) -> str:
         found = self.symbols[text]

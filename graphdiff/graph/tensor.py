@@ -316,7 +316,8 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     def __float__(self) -> NoReturn:
         self._not_known(
             "a float",
-            "keep it a tensor: in an array of np.zeros_like(x), or a list that np.stack joins",
+            "keep it a tensor: np.exp in the place of math.exp; numbers go into an array of "
+            "np.zeros_like(x), or a list that np.stack joins",
         )
 
     def __int__(self) -> NoReturn:

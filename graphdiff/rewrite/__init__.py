@@ -10,8 +10,9 @@ from __future__ import annotations
 from graphdiff.rewrite.algebra import simplify
 from graphdiff.rewrite.engine import Pass as Pass
 from graphdiff.rewrite.engine import rewritten as rewritten
+from graphdiff.rewrite.products import order
 from graphdiff.rewrite.sharing import prune, share
 from graphdiff.rewrite.stabilise import stabilise
 
-STABLE: tuple[Pass, ...] = (stabilise,)
+STABLE: tuple[Pass, ...] = (stabilise, order)
 DEFAULT: tuple[Pass, ...] = (prune, share, simplify, share)

@@ -15,16 +15,22 @@ from graphdiff.graph.tensor import Tensor
 from graphdiff.ops import OPS
 from graphdiff.ops.shaping import permutation
 from graphdiff.rewrite.engine import Draft, Rule, in_place, sweep
-from graphdiff.rewrite.factors import gather_factors, gather_scalars, join_factors
+from graphdiff.rewrite.factors import (
+    gather_factors,
+    gather_scalars,
+    join_factors,
+    positive_factors,
+)
 from graphdiff.rewrite.matching import fits, is_number, uses
-from graphdiff.rewrite.pieces import join_branches, join_pieces
+from graphdiff.rewrite.pieces import join_branches, join_pieces, sum_of_scattered
+from graphdiff.rewrite.products import product_rules
 from graphdiff.rewrite.stabilise import stable_rules
 
 
 @in_place
 def simplify(draft: Draft) -> None:
-    """Every rule of this module and of `stabilise` is applied, in one sweep."""
-    sweep(draft, stable_rules, algebraic_rules)
+    """Every rule of this module, of `stabilise` and of `products` is applied, in one sweep."""
+    sweep(draft, stable_rules, product_rules, algebraic_rules)
 
 
 def fold_constants(t: Tensor, *operands: Tensor) -> Tensor | None:
@@ -210,8 +216,8 @@ def without_own_gradient(t: Tensor, value: Tensor, *rest: Tensor) -> Tensor | No
 _RESHAPING = ("reshape", "expand_dims", "squeeze", "broadcast_to")
 
 _BY_OP: Mapping[str, tuple[Rule, ...]] = {
-    "add": (drop_zero, double, lift_sign, join_branches, join_pieces),
-    "subtract": (drop_zero, lift_sign),
+    "add": (drop_zero, double, lift_sign, positive_factors, join_branches, join_pieces),
+    "subtract": (drop_zero, lift_sign, positive_factors),
     "multiply": (
         drop_one,
         square_power,
@@ -223,7 +229,7 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
     "divide": (drop_one, lift_sign, gather_scalars, gather_factors),
     "power": (drop_one, square_power),
     "negative": (double_negative,),
-    "sum": (sign_after,),
+    "sum": (sign_after, sum_of_scattered),
     "mean": (sign_after,),
     "maximum": (name_relu,),
     "where": (same_branches,),
@@ -249,6 +255,8 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
     join_factors: frozenset({"multiply", "divide"}),
     join_branches: frozenset({"where"}),
     join_pieces: frozenset({"place"}),
+    positive_factors: frozenset({"multiply"}),
+    sum_of_scattered: frozenset({"scatter_add_along_axis"}),
     sign_after: frozenset({"negative"}),
     double_negative: frozenset({"negative", "subtract"}),
     transpose_product: frozenset({"matmul", "outer"}),

@@ -86,6 +86,32 @@ def _is_moderate(t: Tensor) -> bool:
     return is_factor(t) and (number is None or 1e-6 <= abs(number) <= 1e6)
 
 
+def positive_factors(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
+    """``x - (-2 / t) * y`` is ``x + (2 / t) * y``, and ``x + (-2) * y`` is ``x - 2 * y``."""
+    opposite = _opposite(b)
+    if opposite is not None:
+        return fits(a + opposite if t.op == "subtract" else a - opposite, t)
+    if t.op == "add" and (opposite := _opposite(a)) is not None:
+        return fits(b - opposite, t)
+    return None
+
+
+def _opposite(t: Tensor) -> Tensor | None:
+    """``2 * x`` for a ``-2 * x`` that is used here only."""
+    if t.op != "multiply" or not t.ndim or not free(t):
+        return None
+    for factor, value in (t.operands, t.operands[::-1]):
+        if is_factor(factor) and factor.op in ("constant", "divide"):
+            above = factor if factor.op == "constant" else factor.operands[0]
+            number = number_of(above)
+            if isinstance(number, (int, float)) and number < 0:
+                turned = t.graph.constant(-number, dtype=above.dtype)
+                turned = turned if factor.op == "constant" else turned / factor.operands[1]
+                found: Tensor = turned * value
+                return found
+    return None
+
+
 def gather_scalars(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """Within a scalar factor: ``(1 / t) * 2`` is ``2 / t``, and ``(2 / t) * t`` is 2."""
     if t.ndim or not (is_factor(a) and is_factor(b)):

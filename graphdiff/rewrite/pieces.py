@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.spec import normal_axes
 from graphdiff.rewrite.matching import fits, free, is_number
 
 
@@ -42,6 +43,19 @@ def join_pieces(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
         return fits(joined, t)
     index = tuple(slice(start, second[2]) if k == axis else slice(None) for k in range(axis + 1))
     return fits(t.graph.apply("place", (joined,), {"shape": t.shape, "index": index}), t)
+
+
+def sum_of_scattered(t: Tensor, x: Tensor) -> Tensor | None:
+    """The sum along an axis of what was scattered along it is the sum of what it was."""
+    if x.op != "scatter_add_along_axis":
+        return None
+    values, indices = x.operands
+    axis, keepdims = x.params["axis"], t.params["keepdims"]
+    if values.shape != indices.shape or normal_axes(t.params["axis"], x.ndim) != (axis,):
+        return None
+    if values.shape[axis] != 1:
+        return fits(t.graph.apply("sum", (values,), t.params), t)
+    return fits(values if keepdims else t.graph.apply("squeeze", (values,), {"axis": axis}), t)
 
 
 def _piece(t: Tensor) -> tuple[int, int, int] | None:

@@ -35,7 +35,8 @@ def starting_values(graph: gd.Graph, start: Mapping[str, npt.ArrayLike] | None) 
                 "the parameter has no value to start from", node=name, op="parameter",
                 origin=tensor.origin, expected=repr(tensor.spec),
 
-                hint=f"fit(…, start={{{name!r}: …}}), or declare it with value=…",
+                hint=f"fit(…, start={{{name!r}: …}}), or declare it with value=…; "
+                "a layer draws values if it is given rng=np.random.default_rng(0)",
             )  # fmt: skip
         array = array_of(name, value).copy()
         fitting(name, array, tensor, "starting value")

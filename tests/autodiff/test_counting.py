@@ -204,3 +204,19 @@ def test_errors_say_what_is_wrong():
     g.input("alone")
     with pytest.raises(gd.GradientError, match="does not depend"):
         gd.path_sum(g, z, "alone")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: gd.gradient(None, of="J"),
+        lambda: gd.count_paths(None, "x", "y"),
+        lambda: gd.blowup(None, of="y", wrt="x"),
+        lambda: gd.path_sum(None, of="y", wrt="x"),
+        lambda: gd.eliminate(None, of="y", wrt="x"),
+        lambda: gd.expression(None, of="y", wrt="x"),
+    ],
+)
+def test_what_is_no_graph_is_refused(call):
+    with pytest.raises(gd.GraphError, match="only a graph has derivatives"):
+        call()

@@ -36,7 +36,7 @@ J &= \operatorname{mean}(\mathbf{e}^{2}) \\[1.5ex]
 ∂h &= ∂e\,\mathbf{w}^{\top} \\
 ∂w &= \mathbf{h}^{\top}\,∂e \\
 ∂a &= ∂h \odot (\mathbf{a} > 0) \\
-∂c &= \sum_{0}\,∂a \\
+∂c &= \sum_{\text{axis 0}}\,∂a \\
 ∂W &= \mathbf{x}^{\top}\,∂a
 \end{aligned}
 """
@@ -88,7 +88,11 @@ def formula(h: Any) -> str:
         (lambda x, w: np.sqrt(np.abs(x) + 1.0), r"\sqrt{\vert \mathbf{x}\vert + 1}"),
         (lambda x, w: gd.special.sigmoid(x), r"\sigma(\mathbf{x})"),
         (lambda x, w: gd.special.softplus(-x), r"\zeta(-\mathbf{x})"),
-        (lambda x, w: np.sum(x, axis=0), r"\sum_{0}\,\mathbf{x}"),
+        (lambda x, w: np.sum(x, axis=0), r"\sum_{\text{axis 0}}\,\mathbf{x}"),
+        (
+            lambda x, w: np.sum(x[None], axis=(0, 2)),
+            r"\sum_{\text{axes 0,2}}\,\mathbf{x}",
+        ),
         (lambda x, w: x.T @ x, r"\mathbf{x}^{\top}\,\mathbf{x}"),
         (lambda x, w: np.linalg.norm(x), r"\Vert \mathbf{x}\Vert"),
         (lambda x, w: x > w, r"\mathbf{x} > w"),

@@ -93,3 +93,17 @@ def test_a_reduced_fraction_has_the_same_bits(sizes: tuple[int]) -> None:
 )
 def test_signs_come_out_of_sums(build: Callable[[Any], Any], expected: str) -> None:
     assert code(build, A) == expected
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda x, y: x - (-2.0) * y, "x + 2.0 * y"),
+        (lambda x, y: x + (-2.0) * y, "x - 2.0 * y"),
+        (lambda x, y: (-2.0) * x + y, "y - 2.0 * x"),
+        (lambda x, y: x - (-1.0) * y / y.shape[0], "x + y / t"),
+        (lambda x, y: x - 2.0 * y, "x - 2.0 * y"),
+    ],
+)
+def test_factors_are_positive(build: Callable[..., Any], expected: str) -> None:
+    assert code(build, A, A) == expected

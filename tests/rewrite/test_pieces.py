@@ -83,3 +83,39 @@ def test_the_branches_of_one_condition_are_one_choice() -> None:
     assert f.source.split("def forward")[1].count("np.where(") == 1
     expected = np.where(values["x"] > 0, np.sin(values["x"]), np.exp(values["y"]))
     np.testing.assert_array_equal(f(**values)["out"], expected)
+
+
+def test_a_softmax_under_its_likelihood_has_the_slope_of_the_book() -> None:
+    """dJ/dz = (softmax(z) − one-hot) / t, without a sum: Goodfellow et al., section 6.2.2.3."""
+    g = gd.Graph()
+    z, y = g.input("z", ("t", 4)), g.input("y", ("t",), "int64")
+    g.output("J", gd.nn.multinoulli_nll(z, y))
+    G = gd.gradient(g, of="J", wrt="z")
+    source = gd.compile(G, style="readable").source.partition("# gradient")[2]
+    assert "dJ_dz = dJ_dlogp + (1.0 / t) * np.exp(logp)" in source
+    assert "np.sum(" not in source.partition("if __name__")[0]
+    values = {"z": RNG.normal(size=(5, 4)), "y": np.array([0, 3, 1, 1, 2])}
+    expected = (gd.nn.softmax(values["z"]) - np.eye(4)[values["y"]]) / 5
+    np.testing.assert_allclose(gd.compile(G)(**values)["dJ/dz"], expected, atol=1e-16)
+
+
+@pytest.mark.parametrize("axis", [0, 1, (0, 1), None])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_the_sum_of_what_was_scattered(axis: Any, keepdims: bool) -> None:
+    indices = np.array([[0, 2], [1, 1], [2, 0]])  # twice at one place in the second row
+
+    def build(v: Any) -> Any:
+        g = v.graph
+        spread = g.apply("scatter_add_along_axis", (v, g.constant(indices)), SPREAD)
+        return np.sum(spread, axis=axis, keepdims=keepdims)
+
+    g = gd.Graph()
+    g.output("out", build(g.input("v", (3, 2))))
+    value = RNG.normal(size=(3, 2))
+    found = gd.compile(g)(v=value)["out"]
+    np.testing.assert_allclose(found, gd.compile(g, rewrites=())(v=value)["out"], atol=1e-15)
+    text = gd.compile(g).source
+    assert ("scatter" in text) == (axis != 1)
+
+
+SPREAD = {"shape": (3, 4), "axis": 1}
