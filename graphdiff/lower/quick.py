@@ -165,7 +165,8 @@ class QuickWriter(Writer):
             return op.numpy(site)
         written = op.quick(site)
         piece.quick = site.out.ndim > 0
-        bound = op.elementwise and any(operand.number for operand in piece.operands)
+        operands = piece.operands  # an op of one may have a number of its own: maximum(x, 0.0)
+        bound = op.elementwise and (len(operands) == 1 or any(o.number for o in operands))
         return self._bound(piece, written) if bound else written
 
     def _bound(self, piece: Piece, written: Written) -> Written:

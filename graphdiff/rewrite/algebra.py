@@ -16,6 +16,7 @@ from graphdiff.ops import OPS
 from graphdiff.ops.shaping import permutation
 from graphdiff.rewrite.engine import Draft, Rule, in_place, sweep
 from graphdiff.rewrite.factors import (
+    factor_first,
     gather_factors,
     gather_scalars,
     join_factors,
@@ -225,6 +226,7 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
         gather_scalars,
         gather_factors,
         join_factors,
+        factor_first,
     ),
     "divide": (drop_one, lift_sign, gather_scalars, gather_factors),
     "power": (drop_one, square_power),
@@ -253,6 +255,7 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
     lift_sign: frozenset({"negative"}),
     gather_factors: frozenset({"multiply", "divide"}),
     join_factors: frozenset({"multiply", "divide"}),
+    factor_first: frozenset({"constant", "size", "divide", "multiply"}),
     join_branches: frozenset({"where"}),
     join_pieces: frozenset({"place"}),
     positive_factors: frozenset({"multiply"}),

@@ -86,6 +86,13 @@ def _is_moderate(t: Tensor) -> bool:
     return is_factor(t) and (number is None or 1e-6 <= abs(number) <= 1e6)
 
 
+def factor_first(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
+    """In a gradient ``g * 0.01`` is ``0.01 * g``; what the user wrote stays as it is."""
+    if t.graph.dag._node[t.name]["phase"] == "gradient" and is_factor(b) and not is_factor(a):
+        return fits(b * a, t)
+    return None
+
+
 def positive_factors(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     """``x - (-2 / t) * y`` is ``x + (2 / t) * y``, and ``x + (-2) * y`` is ``x - 2 * y``."""
     opposite = _opposite(b)

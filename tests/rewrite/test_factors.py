@@ -107,3 +107,13 @@ def test_signs_come_out_of_sums(build: Callable[[Any], Any], expected: str) -> N
 )
 def test_factors_are_positive(build: Callable[..., Any], expected: str) -> None:
     assert code(build, A, A) == expected
+
+
+def test_in_a_gradient_the_factor_stands_first_and_else_where_the_user_put_it() -> None:
+    g = gd.Graph()
+    x = g.input("x", A)
+    g.output("J", np.sum(np.where(x > 0, np.sin(x) * 0.25, x)))
+    source = gd.compile(gd.gradient(g, of="J", wrt="x"), style="readable").source
+    forward, _, backward = source.partition("def value_and_grad")[2].partition("# gradient")
+    assert "np.sin(x) * 0.25" in forward
+    assert "0.25 * np.cos(x)" in backward
