@@ -142,11 +142,12 @@ def near(name: object, known: Iterable[object]) -> str | None:
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-_BETWEEN = (_OURS, _NUMPY, contextlib.__file__, "<lambdify")
+_SCIPY = os.path.join(os.path.dirname(os.path.dirname(_NUMPY)), "scipy") + os.sep
+_BETWEEN = (_OURS, _NUMPY, _SCIPY, contextlib.__file__, "<lambdify")
 
 
 def calling_line() -> tuple[str, int] | None:
-    """The file and line of the innermost caller outside graphdiff and NumPy."""
+    """The file and line of the innermost caller outside graphdiff, NumPy and SciPy."""
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename

@@ -301,9 +301,9 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
         self._not_known(
             "an array",
-            "np.stack([…]) joins tensors, np.zeros_like(x) begins one to assign to, "
-            "g.constant(array)[labels] takes rows of an array; for values, compile the graph and "
-            "call it",
+            "np.stack([…]) joins tensors, np.zeros_like(x) begins one to assign to, gd.special and "
+            "gd.linalg have functions of SciPy, g.constant(array)[labels] takes rows of an array; "
+            "for values, compile the graph and call it",
         )
 
     def __bool__(self) -> NoReturn:
@@ -328,6 +328,14 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
 
     def __index__(self) -> NoReturn:
         self._not_known("an index", "gd.fori counts up to it; x[i] takes an element")
+
+    def __format__(self, how: str) -> str:
+        if how:
+            self._not_known(f"text in the format {how!r}", "str(x) says what it is")
+        return str(self)
+
+    def __round__(self, decimals: int | None = None) -> Tensor:
+        return self._numpy(np.round, decimals or 0)
 
     def item(self, *index: int) -> NoReturn:
         """Refused: there is no value yet."""
