@@ -182,7 +182,7 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda x, m: math.sin(x[0, 0]), "cannot become a float"),
     (lambda x, m: f"{x[0, 0]:.2f}", "cannot become text in the format '.2f'"),
     (lambda x, m: np.asarray(x), "cannot become an array"),
-    (lambda x, m: scipy.special.logsumexp(x), "gd.special and gd.linalg have functions of SciPy"),
+    (lambda x, m: scipy.special.logsumexp(x[0]), "gd.special and gd.linalg have functions"),
     (lambda x, m: np.array([x, x]), "np.stack([…]) joins tensors"),
     (lambda x, m: np.ones(3)[x], "g.constant(array)[labels] takes rows of an array"),
     (lambda x, m: len(x), "the length is not a known number"),
