@@ -123,18 +123,26 @@ def _picked_from(graph: gd.Graph, name: str) -> list[tuple[int, gd.Tensor]]:
 
 def failure(
     graph: gd.Graph, cost: str, value: float, when: str,
-    data: Mapping[str, Array], values: Mapping[str, Array],
+    data: Mapping[str, Array], values: Mapping[str, Array], made: bool = False,
 ) -> gd.TrainingError:  # fmt: skip
-    """The error for a cost that is no number, and where that may come from."""
+    """The error for a cost that is no number, and where that may come from.
+
+    ``values`` are those of the parameters, and ``made`` says whether a step of training made them.
+    """
     origin, got = None, None
     hint = "a smaller learning rate, or other starting values"
-    for arrays, what in ((data, "data"), (values, "starting value")):
+    of_values = "value that the step before gave" if made else "starting value"
+    for arrays, what in ((data, "data"), (values, of_values)):
         for name, array in arrays.items():
             if array.dtype.kind in "fc" and not np.isfinite(array).all():
                 place = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
                 origin = graph[name].origin
-                got = f"{array[place]} in the {what} of {name!r}, at {_where(place)}"
-                hint = "leave out or replace what is not finite: np.isfinite finds it"
+                of = "to" if made and arrays is values else "of"
+                got = f"{array[place]} in the {what} {of} {name!r}, at {_where(place)}"
+                if of == "of":
+                    hint = "leave out or replace what is not finite: np.isfinite finds it"
+                else:
+                    hint += "; its gradient was no finite number, or its rate far too large"
                 break
         if got:
             break

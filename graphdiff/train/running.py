@@ -203,8 +203,11 @@ class Run:
     def diverged(self, state: State, cost: float) -> gd.TrainingError:
         """The error for a cost that is no number."""
         when = f"in epoch {state.record.epoch + 1}, step {state.steps + 1}"
-        data = self.examples.whole()
-        error = failure(self.graph, self.of, cost, when, data, self.values)
+        values = {name: np.asarray(state.values[name]) for name in self.step.parameters}
+        error = failure(
+            self.graph, self.of, cost, when, self.examples.whole(), {**self.fixed, **values},
+            made=state.steps > 0,
+        )  # fmt: skip
         error.fit = self.result(state, f"{self.of} is {cost}")
         return error
 

@@ -394,6 +394,15 @@ def test_what_is_not_finite_in_the_data_is_found(optimiser, value):
         assert caught.value.fit.epochs == 1
 
 
+def test_a_gradient_that_is_no_number_is_traced_to_its_parameter():
+    g = gd.Graph("root")
+    w = g.parameter("w", (2,), value=[0.0, 1.0])
+    g.output("J", np.sum(w * np.sqrt(w)) - np.sum(np.sqrt(w)))  # infinitely steep at 0
+    told = r"(?s)step 2.*test_fit.py.*value that the step before gave to 'w', at \[0\].*gradient"
+    with pytest.raises(gd.TrainingError, match=told):
+        train.fit(g, {}, optimiser=train.sgd(0.1))
+
+
 @pytest.mark.filterwarnings("error")
 def test_divergence_is_one_error_and_no_warnings():
     with pytest.raises(gd.TrainingError, match="smaller learning rate"):
