@@ -1,6 +1,7 @@
 """Configuration of the documentation: `python -m sphinx -W --keep-going docs <output folder>`."""
 
 from importlib.metadata import version as installed_version
+from importlib.util import find_spec
 
 project = "graphdiff"
 author = "the graphdiff developers"
@@ -8,6 +9,10 @@ copyright = author
 version = release = installed_version("graphdiff")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+# Formulas are set by MathJax, which a browser loads from the net; with this package installed, from
+# the pages' own folder.
+if find_spec("sphinx-mathjax-offline"):
+    extensions.append("sphinx-mathjax-offline")
 exclude_patterns = ["_build", "jupyter_execute"]
 
 # Pages: Markdown; a page with code cells is run at every build, and a cell that fails fails it.
