@@ -233,13 +233,23 @@ class ArrayMethods:
 
     @property
     def imag(self) -> Tensor:
-        """np.imag; 0 for a real value."""
+        """np.imag; 0 for a real value. It can be assigned to, if the value is complex."""
         return self._numpy(np.imag)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        if self.dtype.kind != "c":
+            raise DTypeError("a real value has no imaginary part to assign to", got=str(self.dtype))
+        self.imag[...] = value
 
     @property
     def real(self) -> Tensor:
-        """np.real; a real value is its own."""
+        """np.real; a real value is its own. It can be assigned to."""
         return self._numpy(np.real)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        self.real[...] = value
 
     def round(self, decimals: int = 0, out: Any = None) -> Tensor:
         """np.round."""

@@ -55,10 +55,10 @@ class Place:
 _READ_ONLY = {
     "broadcast_to": "np.broadcast_to",
     "sliding_window_view": "sliding_window_view",
-    "real": "z.real",
-    "imag": "z.imag",
 }
-VIEWS = frozenset({"slice", "transpose", "expand_dims", "squeeze", "reshape", *_READ_ONLY})
+VIEWS = frozenset(
+    {"slice", "transpose", "expand_dims", "squeeze", "reshape", "real", "imag", *_READ_ONLY}
+)
 
 
 def as_view(view: Tensor, base: Tensor) -> None:
@@ -138,6 +138,10 @@ def _through(base: Tensor, place: Place, value: Tensor) -> Tensor:
         return apply("transpose", (value,), {"axes": order})
     if place.op in ("expand_dims", "squeeze"):
         return apply("reshape", (value,), {"shape": base.shape})
+    if place.op in ("real", "imag"):
+        parts = {part: apply(part, (base,), {}) for part in ("real", "imag")} | {place.op: value}
+        both: Tensor = parts["real"] + 1j * parts["imag"]
+        return both
     if place.op in _READ_ONLY:
         raise GraphError(
             f"what {_READ_ONLY[place.op]} gives cannot be assigned to", hint="copy it first"

@@ -31,7 +31,7 @@ def any_complex(values: Iterable[Any]) -> bool:
 
 def real(val: Any) -> Any:
     """np.real; a real value is its own."""
-    return numpy_api.apply("real", val) if is_complex(val) else val.copy()
+    return numpy_api.apply("real", val) if is_complex(val) else val
 
 
 def imag(val: Any) -> Any:

@@ -105,7 +105,9 @@ def nan_to_num(
 
 
 def around(a: Any, decimals: int = 0) -> Any:
-    """np.round."""
+    """np.round, of complex values in both parts."""
+    if is_complex(a):
+        return around(np.real(a), decimals) + 1j * around(np.imag(a), decimals)
     if a.dtype.kind != "f":
         if decimals >= 0:
             return a.copy()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import GraphError
+from graphdiff.graph.numpy_complex import is_complex
 
 
 def polyval(p: Any, x: Any) -> Any:
@@ -66,7 +67,7 @@ def _order(function: str, m: int) -> int:
 
 
 def poly(seq_of_zeros: Any) -> Any:
-    """np.poly of the zeros, not of a matrix."""
+    """np.poly of the zeros, not of a matrix; complex ones have complex coefficients."""
     if seq_of_zeros.ndim != 1:
         raise GraphError(
             "np.poly of a matrix", got=f"{seq_of_zeros.ndim} axes", hint="give it the eigenvalues"
@@ -95,7 +96,7 @@ def polyfit(x: Any, y: Any, deg: int, *, w: Any = None) -> Any:
     if w is not None:
         powers = powers * w[:, np.newaxis]
         y = y * (w[:, np.newaxis] if np.ndim(y) == 2 else w)
-    scale = np.sqrt(np.sum(powers * powers, axis=0))
+    scale = np.sqrt(np.sum(np.square(np.abs(powers) if is_complex(powers) else powers), axis=0))
     found = np.linalg.lstsq(powers / scale, y)[0]
     return found / (scale[:, np.newaxis] if np.ndim(y) == 2 else scale)
 

@@ -102,6 +102,7 @@ argsort = Op(
     normal=_normal_axis,
     numpy=_argsort_code,
     formula=named("argsort"),
+    complex=True,
 )
 argpartition = Op(
     "argpartition",
@@ -122,6 +123,7 @@ sort = Op(
     numpy=call("np.sort", "axis"),
     formula=named("sort"),
     convention="equal values keep their order, and each its own cotangent",
+    complex=True,  # by the real parts, and by the imaginary ones where these are equal
 )
 
 

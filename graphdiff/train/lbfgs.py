@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from graphdiff.train.data import Array, Examples
 from graphdiff.train.progress import bar
 from graphdiff.train.recording import Recorder
 from graphdiff.train.result import Fit
-from graphdiff.train.stepping import network_of, refuse_complex
+from graphdiff.train.stepping import network_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class _Cost:
     def __init__(
         self, graph: gd.Graph, of: str, examples: Examples, values: Mapping[str, Array]
     ) -> None:
-        refuse_complex(graph, graph.parameters)
+        _refuse_complex(graph, graph.parameters)
         self.graph = graph
         trained = gd.gradient(network_of(graph, of, graph.parameters), of)
         derivatives = trained.dag.graph["derivatives"]
@@ -131,3 +131,15 @@ class _Cost:
         if not np.isfinite(J):
             raise failure(self.graph, self.of, J, "in a line search", self.data, self.like)
         return J, self.flat({wrt: found[name] for wrt, name in self.names.items()})
+
+
+def _refuse_complex(graph: gd.Graph, names: Iterable[str]) -> None:
+    """Raise for a complex parameter: the products of curvature are those of real ones."""
+    for name in names:
+        parameter = graph.parameters[name]
+        if parameter.dtype.kind == "c":
+            raise gd.DTypeError(
+                "a complex parameter cannot be trained by L-BFGS", node=name,
+                origin=parameter.origin, expected="a real one", got=repr(parameter.spec),
+                hint="gd.train.adam, or parameters u and v for the parts of u + 1j * v",
+            )  # fmt: skip

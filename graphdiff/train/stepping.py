@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -62,12 +63,14 @@ def step(graph: gd.Graph, of: str = "J", optimiser: Optimisers | None = None) ->
         are used; where optimisers differ, there are ``rate``, ``rate 2``, … Its outputs are the
         cost, and what follows from each parameter and state: ``new W``, ``new W.m``.
 
+    A complex parameter z = u + iv is trained as the two reals u and v that it is: the rule is
+    applied to its parts, with the derivatives by these, and the state is complex. With `sgd` this
+    is z ← z − ε ḡ, down along the conjugate of the gradient, which is ∂J/∂u − i ∂J/∂v.
+
     Raises
     ------
     GraphError
         If an optimiser is for a parameter that is not there, or a name is taken.
-    DTypeError
-        If a parameter to be trained is complex.
     GradientError
         If the cost is no scalar, or does not depend on a parameter.
 
@@ -89,7 +92,7 @@ def make_step(graph: gd.Graph, of: str, optimiser: Optimisers | None) -> Step:
     network = network_of(graph, of, chosen)
     trained = gd.gradient(network, of, list(chosen))
     gradients = _take_derivatives(trained)
-    widest = np.result_type(*(trained[name].dtype for name in chosen))
+    widest = np.result_type(*(_real(trained[name].dtype) for name in chosen))
     count = trained.input(COUNT, (), widest)
     several = enumerate(dict.fromkeys(chosen.values()), start=1)
     names = {each: RATE if number == 1 else f"{RATE} {number}" for number, each in several}
@@ -115,8 +118,18 @@ def _update(
     graph, dtype = theta.graph, theta.dtype
     held = [graph.input(f"{theta.name}.{name}", theta.shape, dtype) for name in optimiser.state]
     with graph.marking(phase="update", origin=theta.origin):
-        rate, count = (t if t.dtype == dtype else t.astype(dtype) for t in (rate, count))
-        new = optimiser.rule(theta, gradient, rate, count, *held)
+        real = _real(dtype)
+        rate, count = (t if t.dtype == real else t.astype(real) for t in (rate, count))
+        if dtype == real:
+            new = optimiser.rule(theta, gradient, rate, count, *held)
+        else:  # two reals, by which the slopes are the parts of the conjugate
+            downhill = np.conj(gradient)
+            parts = [
+                optimiser.rule(part(theta), part(downhill), rate, count, *map(part, held))
+                for part in (_real_part, _imaginary_part)
+            ]
+            both = all(isinstance(part, tuple) for part in parts)
+            new = tuple(u + 1j * v for u, v in zip(*parts, strict=True)) if both else parts[0]
     if not isinstance(new, tuple):
         raise gd.ArgumentError(
             f"the rule of {optimiser!r} gives no tuple", node=theta.name,
@@ -132,6 +145,19 @@ def _update(
     for old, value in zip((theta, *held), new, strict=True):
         graph.output(f"new {old.name}", value)
     return [tensor.name for tensor in held]
+
+
+def _real_part(value: Any) -> Any:
+    return np.real(value)
+
+
+def _imaginary_part(value: Any) -> Any:
+    return np.imag(value)
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the parts of a complex parameter; else its own."""
+    return np.empty(0, dtype).real.dtype
 
 
 def network_of(graph: gd.Graph, of: str, names: Iterable[str]) -> gd.Graph:
@@ -184,7 +210,6 @@ def _optimisers(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Opti
             f"{graph.name!r} has nothing to train", expected="one or more parameters",
             hint='declare it with g.parameter("w", …)',
         )  # fmt: skip
-    refuse_complex(graph, optimiser)
     return {name: optimiser[name] for name in graph.parameters if name in optimiser}
 
 
@@ -201,16 +226,4 @@ def _refuse_unused(network: gd.Graph, of: str, names: list[str]) -> None:
                 op="parameter", origin=network[name].origin,
                 hint="leave it out of the network, or say what is to be trained: "
                 f"optimiser={{{', '.join(f'{other!r}: …' for other in others)}}}",
-            )  # fmt: skip
-
-
-def refuse_complex(graph: gd.Graph, names: Iterable[str]) -> None:
-    """Raise for a complex parameter: the rules of optimisers are for real ones."""
-    for name in names:
-        parameter = graph.parameters[name]
-        if parameter.dtype.kind == "c":
-            raise gd.DTypeError(
-                "a complex parameter cannot be trained", node=name, origin=parameter.origin,
-                expected="a real one", got=repr(parameter.spec),
-                hint="declare its parts as parameters u and v, and use u + 1j * v",
             )  # fmt: skip

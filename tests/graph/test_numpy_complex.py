@@ -94,6 +94,12 @@ CASES: dict[str, Case] = {
     "nan_to_num": lambda m, z, x: m.nan_to_num(m.where(x > 0, z, np.inf - 2j), posinf=3.0) * z,
     "select": lambda m, z, x: m.select([x > 0.5, x > 0], [z, x], 1j),
     "sort of parts": lambda m, z, x: m.sort(z.real, axis=0),
+    "sort": lambda m, z, x: m.sort(z, axis=0) ** 2 + m.sort(m.round(z, 0) + 1e-3 * x, axis=1),
+    "argsort": lambda m, z, x: m.take_along_axis(z, m.argsort(z.real, axis=0), axis=0),
+    "round": lambda m, z, x: m.round(z, 1) * z,
+    "corrcoef": lambda m, z, x: m.corrcoef(z) * m.corrcoef(x, z)[:4, :4],
+    "poly": lambda m, z, x: m.poly(z[0]) ** 2,
+    "polyfit": lambda m, z, x: m.polyfit(z[:, 0], z[:, 1], 2) + m.polyfit(x[:, 0], z[:, 2], 2),
     "parts joined": lambda m, z, x: m.concatenate([z, x])[::-1].T.reshape(-1),
     "fft": lambda m, z, x: m.fft.fft(z) + m.fft.fft(x, axis=1),
     "fft of another length": lambda m, z, x: m.fft.fft(x, 7, axis=0) + m.fft.fft(z, n=2, axis=0)[0],
@@ -128,6 +134,23 @@ def test_value_and_derivatives(word: str) -> None:
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)
+
+
+def test_parts_can_be_assigned_to() -> None:
+    def f(z: Any) -> Any:
+        y = z * 1.0
+        y.real[0] = y.imag[1] * 2
+        y.imag *= 3
+        y.real = y.real**2
+        w = np.zeros_like(y)
+        w.real, w.imag[1:] = y.imag, 1
+        np.imag(w)[0, 0] = 5
+        return np.sum(np.abs(y) ** 2) + np.sum(np.real(w * y))
+
+    assert gd.jit(f)(Z) == pytest.approx(f(Z), rel=1e-13)
+    assert gd.check_gradients(f, (Z,))
+    with pytest.raises(gd.DTypeError, match="no imaginary part to assign to"):
+        gd.jit(lambda x: setattr(x, "imag", 1.0))(X)
 
 
 def test_ufuncs_take_complex_values_or_refuse_them() -> None:

@@ -116,7 +116,7 @@ _ALIKE = frozenset(
     | {"inv", "cofactor", "cofactor_along", "det", "logabsdet", "signdet", "solve", "cholesky"}
     | {"eigvals", "eig_vectors", "eigvalsh", "eigenvectors", "svdvals", "svd_left", "svd_right"}
     | {"matrix_rank", "qr_q"}
-    | {"qr_r", "pinv", "expm"}
+    | {"qr_r", "pinv", "expm", "sort", "argsort"}
 )
 
 

@@ -177,10 +177,65 @@ def test_numbers_of_numpy_are_numbers():
     assert repr(train.sgd(np.float32(0.5))) == "sgd(0.5)"
 
 
-@pytest.mark.parametrize("optimiser", [gd.train.sgd(0.1), gd.train.lbfgs()])
-def test_a_complex_parameter_is_refused(optimiser):
+def _parts(is_complex, dtype="complex128"):
+    """A network with one complex parameter, or with its two parts."""
     g = gd.Graph()
-    z, x = g.parameter("z", value=np.zeros(2, complex)), g.input("x", ("t", 2))
-    g.output("J", np.mean(np.abs(z - x) ** 2))
-    with pytest.raises(gd.DTypeError, match="'z': a complex parameter cannot be trained"):
-        gd.train.fit(g, {"x": np.ones((3, 2))}, of="J", optimiser=optimiser, epochs=1)
+    A = 0.3 * np.random.default_rng(3).normal(size=(2, 5, 3))
+    start = np.array([1.0 + 0.5j, -0.3j, 0.7]).astype(dtype)
+    if is_complex:
+        z = g.parameter("z", value=start)
+    else:
+        u, v = g.parameter("u", value=start.real), g.parameter("v", value=start.imag)
+        z = u + 1j * v
+    fields = g.input("A", ("t", 3), dtype) @ z
+    g.output("J", np.mean((np.abs(fields) ** 2 - 1.0) ** 2))
+    return g, {"A": (A[0] + 1j * A[1]).astype(dtype)}
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adamw"])
+def test_a_complex_parameter_is_trained_as_its_two_parts(name, tmp_path):
+    optimiser = getattr(gd.train, name)(0.002)
+    g, data = _parts(True)
+    one = gd.train.fit(g, data, optimiser=optimiser, epochs=20, batch=2, rng=1, progress=False)
+    h, _ = _parts(False)
+    two = gd.train.fit(h, data, optimiser=optimiser, epochs=20, batch=2, rng=1, progress=False)
+    parts = two.parameters["u"] + 1j * two.parameters["v"]
+    np.testing.assert_allclose(one.parameters["z"], parts, rtol=1e-12, atol=1e-14)
+    kept = gd.train.fit(
+        g,
+        data,
+        optimiser=optimiser,
+        epochs=12,
+        batch=2,
+        rng=1,
+        progress=False,
+        checkpoint=tmp_path / "run",
+    )
+    assert kept.parameters["z"].dtype == np.complex128
+    again = gd.train.fit(
+        g,
+        data,
+        optimiser=optimiser,
+        epochs=20,
+        batch=2,
+        rng=1,
+        progress=False,
+        checkpoint=tmp_path / "run",
+    )
+    np.testing.assert_array_equal(again.parameters["z"], one.parameters["z"])
+
+
+def test_a_step_goes_along_the_conjugate_of_the_gradient():
+    g, data = _parts(True, "complex64")
+    f = gd.compile(gd.train.step(g, "J", gd.train.sgd()))
+    z = g.parameters["z"].params["value"]
+    found = f(A=data["A"], z=z, rate=np.float32(0.1))["new z"]
+    slope = gd.compile(gd.gradient(g, "J"))(A=data["A"], z=z)["dJ/dz"]
+    assert found.dtype == np.complex64
+    np.testing.assert_allclose(found, z - 0.1 * np.conj(slope), rtol=1e-5)
+
+
+def test_lbfgs_refuses_complex_parameters():
+    g, data = _parts(True)
+    with pytest.raises(gd.DTypeError, match="'z': a complex parameter cannot be trained by L-BFGS"):
+        gd.train.fit(g, data, optimiser=gd.train.lbfgs(), epochs=1)
