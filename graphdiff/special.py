@@ -53,9 +53,24 @@ def erf(x: Any) -> Any:
     return OPS["erf"](x)
 
 
-def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """log(Σ exp(a)) over an axis, axes, or all of them; the largest term is taken out first."""
-    return OPS["logsumexp"](a, axis=axis, keepdims=keepdims)
+def logsumexp(a: Any, axis: Any = None, keepdims: bool = False, b: Any = None) -> Any:
+    """log(Σ b exp(a)) over an axis, axes, or all of them; the largest term is taken out first.
+
+    The factors ``b`` are 1 if they are not given; the sum must not be negative.
+    """
+    if b is None:
+        return OPS["logsumexp"](a, axis=axis, keepdims=keepdims)
+    counted = np.where(np.not_equal(b, 0), a, -np.inf)
+    largest = np.max(counted, axis=axis, keepdims=True)
+    largest = OPS["stop_gradient"](np.where(np.isfinite(largest), largest, 0.0))
+    terms = np.exp(np.minimum(a - largest, 80.0))  # above 0 where it does not count only
+    total = np.sum(b * terms, axis=axis, keepdims=True)
+    found = np.log(total) + largest
+    return found if keepdims else np.squeeze(found, _axes(axis, found.ndim))
+
+
+def _axes(axis: Any, ndim: int) -> Any:
+    return tuple(range(ndim)) if axis is None else axis
 
 
 def softmax(x: Any, axis: Any = None) -> Any:

@@ -76,6 +76,27 @@ def test_zero_times_the_logarithm_of_zero() -> None:
         np.testing.assert_array_equal(gd.jit(lambda x: sp.rel_entr(x, 0.5))(x), sp.rel_entr(x, 0.5))
 
 
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, (0, 1)])
+def test_logsumexp_with_factors(axis: Any, keepdims: bool) -> None:
+    a, b = np.array([[0.5, -1.2, 2.0], [1e3, 0.1, -3.0]]), np.array([[1.0, 0.0, 2.0], [0, 0.5, 1]])
+
+    def ours(a: Any, b: Any) -> Any:
+        return gd.special.logsumexp(a, axis=axis, b=b, keepdims=keepdims)
+
+    wanted = sp.logsumexp(a, axis=axis, b=b, keepdims=keepdims)
+    np.testing.assert_allclose(gd.jit(ours)(a, b), wanted, rtol=1e-15)
+    by_a = gd.grad(lambda a: np.sum(ours(a, b)))(a)
+    shares = np.where(b != 0, b * np.exp(np.where(b != 0, a, 0)), 0)
+    np.testing.assert_allclose(
+        by_a, shares / np.sum(shares, axis=axis, keepdims=True), rtol=1e-14, atol=0
+    )
+    factors = b[:1] + (axis == 0)  # a sum of nothing but zeros has no logarithm
+    by_b = gd.grad(lambda b: np.sum(ours(a[:1], b)))(factors)
+    total = np.sum(factors * np.exp(a[:1]), axis=axis, keepdims=True)
+    np.testing.assert_allclose(by_b, np.exp(a[:1]) / total, rtol=1e-14)
+
+
 def test_entropy_of_probabilities_that_are_0() -> None:
     p = np.array([0.0, 0.25, 0.75])
     found = gd.jit(lambda p: np.sum(sp.entr(p)))(p)

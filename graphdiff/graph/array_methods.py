@@ -28,6 +28,9 @@ class ArrayMethods:
         def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
             """A NumPy function of this tensor."""
 
+        def __getitem__(self, key: Any) -> Tensor:
+            """A part."""
+
         def _assign(self, value: Tensor) -> None:
             """Let the tensor hold another value."""
 
@@ -175,6 +178,17 @@ class ArrayMethods:
     def flatten(self, order: str = "C") -> Tensor:
         """All elements along one axis, as a copy."""
         return self._numpy(np.ravel, order).copy()
+
+    @property
+    def flat(self) -> Tensor:
+        """All elements along one axis, to be read one after the other or by number."""
+        return self._numpy(np.ravel)
+
+    def view(self, dtype: Any = None) -> Tensor:
+        """The same memory once more; as another dtype it has no rule."""
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            raise DTypeError("the bytes of a value as another dtype", hint="use astype")
+        return self[...]
 
     def transpose(self, *axes: Any) -> Tensor:
         """np.transpose."""

@@ -14,6 +14,7 @@ from graphdiff.graph.body import add_all
 from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor
+from graphdiff.graph.values import check_meaning
 from graphdiff.ops.spec import Spec, dtype_of
 
 
@@ -196,6 +197,7 @@ def spec_of(leaf: object, name: str) -> Spec | None:
     if not isinstance(leaf, (np.ndarray, np.generic, float, complex)):
         return None
     try:
+        check_meaning(leaf)
         dtype = np.result_type(leaf)
         return Spec(np.shape(leaf), np.dtype(np.int64) if dtype.kind in "iu" else dtype_of(dtype))
     except GraphdiffError as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError
 from graphdiff.ops.dimension import Dim, dimension_names, evaluate_dimension
-from graphdiff.ops.spec import dtype_of
+from graphdiff.ops.spec import dtype_of, shape_text
 
 _INT64 = np.iinfo(np.int64)
 
@@ -17,6 +17,22 @@ _INT64 = np.iinfo(np.int64)
 def is_weak(value: object) -> bool:
     """Whether a number takes the dtype of what it is combined with: Python's do, NumPy's do not."""
     return isinstance(value, (bool, int, float, complex, Dim)) and not isinstance(value, np.generic)
+
+
+def check_meaning(value: object) -> None:
+    """Raise for an array that computes otherwise than NumPy's own: a masked one, a np.matrix.
+
+    Raises
+    ------
+    DTypeError
+        If it is one. Its values alone would give other results than its own operators.
+    """
+    if type(value) is not np.ndarray and isinstance(value, (np.ma.MaskedArray, np.matrix)):
+        raise DTypeError(
+            f"a {type(value).__name__}, whose operators are not those of an array",
+            expected="an array", got=f"{value.dtype} {shape_text(value.shape)}",
+            hint="np.asarray(x); of a masked array x.filled(0), and its mask for np.where",
+        )  # fmt: skip
 
 
 def frozen_array(value: object, dtype: object = None) -> np.ndarray[Any, Any]:
@@ -28,6 +44,7 @@ def frozen_array(value: object, dtype: object = None) -> np.ndarray[Any, Any]:
         If it is not numeric, has a dtype that graphdiff has not, or does not fit the one asked for.
     """
     wanted = None if dtype is None else dtype_of(dtype)
+    check_meaning(value)
     if type(value) is np.ndarray and not value.flags.writeable and value.base is None:
         array = value
     else:

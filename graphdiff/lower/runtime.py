@@ -12,6 +12,7 @@ import numpy as np
 from graphdiff.errors import ArgumentError, here, near
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import write_whole
+from graphdiff.graph.values import check_meaning
 from graphdiff.lower.source import Module
 from graphdiff.ops.dimension import dimension_names, evaluate_dimension
 from graphdiff.ops.spec import Spec, shape_text
@@ -253,6 +254,7 @@ def _converted(name: str, value: Any, spec: Spec) -> np.ndarray[Any, Any]:
     """A value as an array of the declared dtype, converted only where nothing is lost."""
     if type(value) is np.ndarray and value.dtype == spec.dtype:
         return value
+    check_meaning(value)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:

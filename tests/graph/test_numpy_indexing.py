@@ -186,7 +186,7 @@ def test_every_method_of_an_array_is_there_or_needs_values() -> None:
     missing = {name for name in dir(np.ndarray) if not hasattr(gd.Tensor, name)}
     about_memory = {
         *("base", "byteswap", "ctypes", "data", "device", "flags", "getfield", "strides"),
-        *("setfield", "setflags", "to_device", "view", "resize", "flat"),
+        *("setfield", "setflags", "to_device", "resize"),
         *("dump", "dumps", "tobytes", "tofile"),
     }
     about_values = {"nonzero"}

@@ -178,3 +178,17 @@ def test_threads_trace_at_once() -> None:
     for n, g in enumerate(graphs, 1):
         assert len(g) == 2 * n + 2
         assert run(g, x=np.ones(2))["out"] == pytest.approx(f(np.ones(2), n))
+
+
+@pytest.mark.parametrize("kind", ["masked", "matrix"])
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_arrays_whose_operators_mean_something_else_are_refused(kind: str) -> None:
+    x = np.array([1.0, 2.0])
+    other = np.ma.array(x, mask=[False, True]) if kind == "masked" else np.matrix([x])
+    for attempt in (
+        lambda: gd.grad(lambda a: np.sum(a * a))(other),
+        lambda: gd.grad(lambda a: np.sum(a * other))(x),
+        lambda: gd.compile(gd.trace(lambda a: np.sum(a), x))(a=other),
+    ):
+        with pytest.raises(gd.DTypeError, match="whose operators are not those of an array"):
+            attempt()
