@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import product
 from typing import NamedTuple
 
 from graphdiff.planning.problem import Problem
@@ -26,7 +25,11 @@ class Taste(NamedTuple):
     far: float
 
 
-TASTES = tuple(Taste(*powers) for powers in product((1.0, 0.5, 0.0), (1.0, 0.5, 2.0)))
+TASTES = tuple(
+    Taste(*powers)
+    for powers in ((1.0, 1.0), (0.5, 0.5), (0.5, 2.0), (1.0, 2.0), (1.0, 0.5), (0.0, 0.5))
+)
+"""Those with which the gradient graphs of MLPs, residual, recurrent and U-nets fare best."""
 
 REPEATS = 40
 """So many computations for each node are too many."""

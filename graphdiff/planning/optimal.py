@@ -29,8 +29,9 @@ from graphdiff.planning.treeverse import STAGES, persistent
 EXACT_NODES = 200
 """Above so many nodes, the exact search is not tried."""
 
-FIRST_STATES = 5_000
-"""How many states it may visit before other methods are asked for a schedule."""
+FIRST_STATES, FIRST_NODES = 5_000, 60
+"""How many states it may visit before other methods are asked for a schedule: so many in a graph of
+so many nodes, in a larger one fewer, which take longer."""
 
 BEAM_NODES = 600
 """Above so many nodes, beam search is not tried."""
@@ -114,9 +115,9 @@ class _Search:
         self.prices = strongest(self.problem, self.limit)
         self._raise(cost_of(self.problem, self.prices), "of the memory that has to be held at once")
         methods: list[Callable[[], None]] = [
-            lambda: self._exact(FIRST_STATES),
+            lambda: self._exact(FIRST_STATES * FIRST_NODES // max(FIRST_NODES, len(self.problem))),
             self._whole,
-            lambda: self._evict(0.3),
+            lambda: self._evict(0.5),
             self._start,
             lambda: self._beams(0.0 if self.sequence else 0.5),
             lambda: self._improve(0.5 if prove else 0.8),
@@ -142,7 +143,8 @@ class _Search:
             orders.append(self.order)
         for order in orders:
             problem = self.problem if order is given else reordered(self.problem, order)
-            for sequence in _candidates(replace(self.request, problem=problem)):
+            thorough = self.sequence is None or len(given) > EVICTION_NODES
+            for sequence in _candidates(replace(self.request, problem=problem), thorough):
                 self._take_filled([order[node] for node in sequence])
                 if self._settled():
                     return
@@ -263,8 +265,8 @@ class _Search:
                 self.lowest = min(self.lowest, peak)
 
 
-def _candidates(request: Request) -> Iterator[list[int]]:
-    """Schedules to start from."""
+def _candidates(request: Request, thorough: bool) -> Iterator[list[int]]:
+    """Schedules to start from; ``thorough``: those of the long dynamic programme too."""
     problem = request.problem
     few, many = STAGES
     tries = max(2, min(40, 20_000 // len(problem)))
@@ -273,5 +275,5 @@ def _candidates(request: Request) -> Iterator[list[int]]:
         answer = strategy(request)
         if answer.sequence is not None:
             yield answer.sequence
-    if time.monotonic() < request.deadline:
+    if thorough and time.monotonic() < request.deadline:
         yield from persistent(problem, request.limit, many, tries=tries)

@@ -17,8 +17,9 @@ from graphdiff.planning.marks import Marked, marked
 from graphdiff.planning.moves import Budget
 from graphdiff.planning.optimal import auto
 from graphdiff.planning.orders import least_peak
-from graphdiff.planning.schedule import Plan
-from graphdiff.planning.strategies import Request, recompute, revolve, sqrt, store
+from graphdiff.planning.refill import refill
+from graphdiff.planning.schedule import Plan, measure
+from graphdiff.planning.strategies import Answer, Request, recompute, revolve, sqrt, store
 
 FRONT_NODES = 60
 """Above so many nodes, the exact search for the whole front is not tried."""
@@ -171,20 +172,26 @@ def _sample(marks: Marked, points: int, deadline: float) -> list[Plan]:
     """Plans for limits between a bound below all peaks and the peak of storing everything."""
     problem = marks.problem
     stored = store(Request(problem, np.inf, time.monotonic(), deadline))
-    plans = []
+    answers: list[tuple[int, Answer]] = []
     for left, limit in falling(least_peak(problem), stored.lowest, points):
         now = time.monotonic()
         request = Request(problem, limit, now, now + max(0.0, deadline - now) / left)
         answer = auto(request)
         if answer.sequence is None:
             break
+        answers.append((limit, answer))
+    plans: list[Plan] = []
+    lower: list[int] | None = None  # what was found for the limit below
+    for limit, answer in reversed(answers):
+        sequence = answer.sequence or []
+        if lower is not None:
+            filled = refill(problem, lower, limit)
+            sequence = min(sequence, filled, key=lambda found: measure(problem, found)[1])
+        lower = sequence
+        bound = answer.cost_bound or problem.base_cost
         plans.append(
             marks.plan(
-                answer.sequence,
-                limit=limit,
-                lower_bound=answer.cost_bound or problem.base_cost,
-                strategy="auto",
-                proof=answer.proof,
+                sequence, limit=limit, lower_bound=bound, strategy="auto", proof=answer.proof
             )
         )
     return plans

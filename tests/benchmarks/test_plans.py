@@ -161,6 +161,25 @@ def test_auto_is_the_best_at_every_limit(net: Callable[[], gd.Graph]) -> None:
         assert ratio == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.parametrize("net", [mlp, long_skips, lstm, u_net])
+def test_more_memory_is_never_dearer(net: Callable[[], gd.Graph]) -> None:
+    """A schedule within a limit is one within any higher limit."""
+    G = net()
+    store = gd.plan(G, "store")
+    print(f"\n{G.name}: extra work and its bound")
+    before: float = store.cost
+    for percent in range(95, 0, -5):
+        limit = store.peak_bytes * percent // 100
+        try:
+            plan = gd.plan(G, "auto", memory_limit=limit, time_limit=SECONDS)
+        except gd.PlanError:
+            break
+        extra, bound = (cost / store.cost - 1 for cost in (plan.cost, plan.lower_bound))
+        print(f"{percent:4}%{extra:9.2%}{bound:9.2%}", flush=True)
+        assert plan.cost >= before
+        before = plan.cost
+
+
 def transformer(blocks: int) -> gd.Graph:
     g = gd.Graph("transformer")
     h = g.input("x", ("t", 32))
