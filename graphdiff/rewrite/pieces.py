@@ -59,8 +59,11 @@ def sum_of_scattered(t: Tensor, x: Tensor) -> Tensor | None:
 
 
 def _piece(t: Tensor) -> tuple[int, int, int] | None:
-    """The axis, start and stop of a part placed along one axis, if it is used here only."""
-    if t.op != "place" or not free(t):
+    """The axis, start and stop of a part placed along one axis.
+
+    It may be a part of other sums too: there as here it costs no more to join it.
+    """
+    if t.op != "place" or t.graph.dag._node[t.name]["named"]:
         return None
     found: tuple[int, int, int] | None = None
     for axis, entry in enumerate(t.params["index"]):

@@ -65,12 +65,14 @@ def test_neighbours_in_the_middle_are_one_piece() -> None:
     assert (found[:, [0, 1, 6, 7]] == 0.0).all()
 
 
-def test_an_lstm_joins_its_gates_in_every_step() -> None:
+@pytest.mark.parametrize(("layer", "count"), [(gd.nn.lstm, 1), (gd.nn.gru, 2)])
+def test_gates_are_joined_in_every_step(layer: Any, count: int) -> None:
+    """Those of a GRU twice: by x W + b and by h U, which have parts in common."""
     g = gd.Graph()
-    h = gd.nn.lstm(g.input("x", ("t", "T", 3)), 5, scope="lstm")
+    h = layer(g.input("x", ("t", "T", 3)), 5, scope="layer")
     g.output("J", np.sum(h**2))
     source = gd.compile(gd.gradient(g, of="J"), style="readable").source
-    assert source.count("np.concatenate([") == 1
+    assert source.count("np.concatenate([") == count
     assert "place(" not in source
 
 
