@@ -39,6 +39,12 @@ EDGES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "x**1.5 at 0": (lambda x: x**1.5, 0.0, 0.0),
     "power(x,y) dx x=0,y=2": (lambda x: np.power(x, np.float64(2.0)), 0.0, 0.0),
     "0**y": (lambda y: np.power(0.0, y), 2.0, 0.0),
+    "(x**y)' by x, by y at 0": (
+        lambda y: gd.grad(lambda x, y: x**y)(a(2.0), y),
+        0.0,
+        0.5,
+    ),
+    "x**y at infinity": (lambda x: np.sum(x ** (x[::-1] * 0)), a([1e200, 3.0]), a([0.0, 0.0])),
     "prod one zero": (lambda x: np.prod(x), a([2.0, 0.0, 3.0]), a([0.0, 6.0, 0.0])),
     "prod two zeros": (lambda x: np.prod(x), a([2.0, 0.0, 0.0]), a([0.0, 0.0, 0.0])),
     "cumprod zero": (
@@ -326,3 +332,10 @@ def test_both_modes_agree_on_second_derivatives(name: str) -> None:
     x = np.asarray(x)
     forward, reverse = gd.hessian(f)(x), gd.jacobian(gd.grad(f), mode="reverse")(x)
     np.testing.assert_allclose(forward, reverse, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("y", "x"), [(0.0, 1e-300), (3e-200, 4e-200), (3e200, -4e200)])
+def test_the_slope_of_an_angle_needs_no_squares(y: float, x: float) -> None:
+    length = np.hypot(x, y)
+    found = gd.grad(np.arctan2, argnums=(0, 1))(y, x)
+    np.testing.assert_allclose(found, [x / length / length, -y / length / length], rtol=1e-15)

@@ -182,7 +182,7 @@ def _slope(a: Any, b: Any) -> Any:
     number = b.params["value"] if getattr(b, "op", None) == "constant" else b
     if isinstance(number, (int, float, complex)):
         return number * a ** (number - 1) if number != 0 else np.zeros_like(a)
-    return b * a ** np.where(b == 0, 1, b - 1)
+    return b * a ** np.where(np.logical_and(a == 0, b == 0), 0, b - 1)
 
 
 def _log(value: Any) -> Any:

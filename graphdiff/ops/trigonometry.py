@@ -71,10 +71,18 @@ hypot = _binary(
     lambda g, y, a, b: g * (b / _nonzero(y)),
     "0 at the origin",
 )
+
+
+def _by_square(value: Any, a: Any, b: Any) -> Any:
+    """A value by ``a² + b²``, without the squares, which are 0 or ∞ too soon."""
+    length = _nonzero(np.hypot(a, b))
+    return value / length / length
+
+
 arctan2 = _binary(
     "arctan2",
-    lambda g, y, a, b: g * (b / _nonzero(np.square(a) + np.square(b))),
-    lambda g, y, a, b: -g * (a / _nonzero(np.square(a) + np.square(b))),
+    lambda g, y, a, b: g * _by_square(b, a, b),
+    lambda g, y, a, b: -g * _by_square(a, a, b),
     "0 at the origin",
 )
 
