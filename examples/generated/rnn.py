@@ -40,11 +40,11 @@ def value_and_grad(x, y, W, U, b, v):
     assert x.shape == (t, 1) and W.shape == (1, H) and U.shape == (H, H) and v.shape == (H,)
 
     # forward
-    hs = np.empty((t, H))
-    h_before = np.empty((t, H))
+    h_states = np.empty((t + 1, H))
+    h_before, hs = h_states[:-1], h_states[1:]
     h = np.zeros(H)
+    h_states[0] = h
     for i in range(t):
-        h_before[i] = h
         h = np.tanh(x[i] @ W + h @ U + b)  # (H,)
         hs[i] = h
     e = hs @ v - y  # (t,)

@@ -125,6 +125,29 @@ def results(graph: Graph, node: str) -> dict[int, list[str]]:
     return found
 
 
+def joined(graph: Graph, node: str) -> dict[int, int]:
+    """Stacks of a state before all steps, which loops alone read, and those of it after the steps.
+
+    One array that is longer by one has both. What is handed out is left alone.
+    """
+    attributes = graph.dag.nodes[node]
+    if attributes["op"] != "scan":
+        return {}
+    carries, body = attributes["params"]["carries"], attributes["params"]["body"]
+    inputs, ends, taken = input_names(body), output_nodes(body), results(graph, node)
+    handed = set(graph.outputs_by_name.values())
+    stacks = {ends[i]: i for i in taken if carries <= i < len(ends) and handed.isdisjoint(taken[i])}
+    found: dict[int, int] = {}
+    for before, after in zip(inputs[:carries], ends, strict=False):
+        first, last = stacks.get(before), stacks.get(after)
+        if first is None or last is None or before == after or last in found.values():
+            continue
+        readers = (reader for part in taken[first] for reader in graph.dag.succ[part])
+        if all(graph.op(reader).name == "scan" for reader in readers):
+            found[first] = last
+    return found
+
+
 def begins_loops(graph: Graph, node: str) -> bool:
     """Whether a value is only what loops begin with: each of them then makes one of its own."""
     nodes, users = graph.dag.nodes, graph.dag.succ[node]

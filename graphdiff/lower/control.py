@@ -20,6 +20,7 @@ from graphdiff.lower.steps import (
     put_rows,
     slices_of,
     stacks,
+    states,
     steps,
     typed,
 )
@@ -60,9 +61,11 @@ def _scan(writer: Writer, node: str) -> Block:
     sliced = inputs[carries : carries + slices]
     used = used or any(inner.reads(name) > 0 for name in sliced)
     head = slices_of(writer, inner, sliced, operands[carries : carries + slices], counter)
-    stores = stacks(writer, body, taken, outputs, carries, length, written)
+    made, begins = states(writer, node, taken, carried, written)
+    stores = stacks(writer, body, taken, outputs, carries, length, written, made)
     for carry in carried:
         written.add(f"{carry.variable} = {carry.first}")
+    written.lines += begins
     kept = leave(writer, inner, node, taken, carried, counter, written)
     used = used or bool(stores or kept)
     order = f"range({dimension_code(writer.own_shape((length,))[0]).text})"
@@ -120,17 +123,19 @@ def _cond(writer: Writer, node: str) -> Block:
         written.add(header)
         owners = [owner_in(body, output) for output in outputs]
         ends: list[str] = []
+        called: dict[str, str] = {}
         for i, variable in variables.items():
             name = inner.pieces[outputs[i]].text.text
             if any(defines(line, name) for line in lines):
                 lines = [renamed(line, {name: variable}) for line in lines]
-                ends = [replaced(text, {name: variable}) for text in ends]
+                called[name] = variable
                 inner.pieces[outputs[i]].text = Written(variable)
             else:
                 ends.append(f"{variable} = {typed(inner.pieces[outputs[i]]).text}")
             source = body.dag.nodes[owners[i]]["op"] in SOURCES
             if source or owners.count(owners[i]) > 1:
                 written.borrowed.add(i)
+        ends = [replaced(text, called) for text in ends]
         written.lines += [line.moved(1) for line in lines]
         written.add(*(ends if ends or lines else ["pass"]), depth=1)
     return written

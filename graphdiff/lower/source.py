@@ -434,9 +434,9 @@ def _statement(
     if value.block:
         comment = f"{indent}# {about}"
         lines = [comment] if about and len(comment) <= WIDTH else []
-        for depth, inner, result in value.block:
+        for depth, inner, result, without in value.block:
             further = indent + depth * "    "
-            if result is not None and result in unread:
+            if result in unread or (without is not None and without not in unread):
                 continue
             if isinstance(inner, str):
                 lines += wrap(further + inner)

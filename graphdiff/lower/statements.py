@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 class Line(NamedTuple):
     """A value or a statement, and how far it is indented.
 
-    ``result`` is set where it is needed for one of the stacked results alone.
+    ``result`` is set where it is needed for one of the stacked results alone, ``without`` where it
+    is written only if nobody reads one of them.
     """
 
     depth: int
     text: Value | str
     result: int | None = None
+    without: int | None = None
 
     def moved(self, depth: int) -> Line:
         """The line indented further."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from graphdiff.graph.body import input_names, joined, output_nodes
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.lower.names import identifier
 from graphdiff.lower.statements import (
@@ -23,7 +25,7 @@ from graphdiff.lower.statements import (
     replaced,
     tidied,
 )
-from graphdiff.ops.dimension import Dimension
+from graphdiff.ops.dimension import Dimension, combine
 from graphdiff.ops.notation import ATOM, Written, dimension_code, size_code
 from graphdiff.ops.spec import Spec
 
@@ -42,13 +44,15 @@ class Block:
     """The statements of a node with bodies, and the variables that they leave.
 
     ``texts`` has the variable of each result that is used; ``borrowed`` are those results that may
-    share memory with something else. ``carried`` are the variables that a loop begins with.
+    share memory with something else. ``carried`` are the variables that a loop begins with,
+    ``parts`` those of arrays of which some results are a part.
     """
 
     lines: list[Line] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
     borrowed: set[int] = field(default_factory=set)
     carried: list[str] = field(default_factory=list)
+    parts: dict[int, str] = field(default_factory=dict)
 
     def add(self, *statements: Value | str, depth: int = 0, result: int | None = None) -> None:
         """Put statements after the others."""
@@ -123,11 +127,17 @@ def stacks(
     carries: int,
     length: Any,
     written: Block,
+    others: Mapping[int, int] = MappingProxyType({}),
 ) -> list[tuple[int, str, str]]:
-    """Make the arrays of what is stacked; returns their variables and what is put into them."""
+    """Make the arrays of what is stacked; returns their variables and what is put into them.
+
+    Those of ``others`` have been made by `states`.
+    """
     stores: list[tuple[int, str, str]] = []
     for index in range(carries, len(outputs)):
-        if index in taken:
+        if index in others.values():
+            stores.append((index, written.texts[index], outputs[index]))
+        elif index in taken and index not in others:
             variable = writer.names.variable(taken[index][0])
             spec = body.spec(outputs[index])
             made = _empty(writer, Spec((length, *spec.shape), spec.dtype))
@@ -135,6 +145,38 @@ def stacks(
             written.texts[index] = variable
             stores.append((index, variable, outputs[index]))
     return stores
+
+
+def states(
+    writer: Writer,
+    node: str,
+    taken: Mapping[int, list[str]],
+    carried: Sequence[Carry],
+    written: Block,
+) -> tuple[dict[int, int], list[Line]]:
+    """Make one array for what is stacked of a state before and after each step, and two views.
+
+    Returns the results that these are, and the statements that put the first states into them.
+    Where those before are not read, the others have an array of their own.
+    """
+    params = writer.pieces[node].facts["params"]
+    body, length, back = params["body"], params["length"], params["reverse"]
+    names, found, begins = input_names(body), joined(writer.graph, node), []
+    for before, after in found.items():
+        j = names.index(output_nodes(body)[before])
+        variables = [writer.names.variable(taken[i][0]) for i in (before, after)]
+        whole = writer.names.helper(f"{identifier(names[j])}_states")
+        spec = body.spec(names[j])
+        made = _empty(writer, Spec((combine("+", length, 1), *spec.shape), spec.dtype))
+        views = (f"{whole}[1:]", f"{whole}[:-1]") if back else (f"{whole}[:-1]", f"{whole}[1:]")
+        lone = _empty(writer, Spec((length, *spec.shape), spec.dtype))
+        written.lines.append(Line(0, f"{variables[1]} = {lone}", after, before))
+        written.add(f"{whole} = {made}", result=before)
+        written.add(f"{', '.join(variables)} = {', '.join(views)}", result=before)
+        written.texts |= dict(zip((before, after), variables, strict=True))
+        written.parts[before] = whole
+        begins.append(Line(0, f"{whole}[{-1 if back else 0}] = {carried[j].variable}", before))
+    return found, begins
 
 
 def put_rows(
@@ -270,6 +312,8 @@ def forget(written: Block, length: Dimension) -> None:
         steps = []
     if carried or steps:
         written.add(f"del {', '.join([*carried, *steps])}")
+    for result, whole in written.parts.items():
+        written.add(f"del {whole}", result=result)
 
 
 def give(writer: Writer, inner: Writer, names: Sequence[str], operands: Sequence[str]) -> None:

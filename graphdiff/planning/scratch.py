@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import PlanError
-from graphdiff.graph.body import begins_loops, input_names, output_nodes, results
+from graphdiff.graph.body import begins_loops, input_names, joined, output_nodes, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.origin import ends_a_line
 from graphdiff.ops.dimension import Dimension, combine, evaluate_dimension
@@ -34,8 +34,12 @@ def bytes_of(graph: Graph, node: str, sizes: Sizes = None) -> Dimension:
     if not spec.parts:
         return _sized(spec, sizes).nbytes  # type: ignore[no-any-return]  # int or Dim
     total: Dimension = 0
+    together = joined(graph, node)
     for i in _taken(graph, node):
-        total = _sized(spec.parts[i], sizes).nbytes + total
+        part = _sized(spec.parts[i], sizes)
+        if i in together:  # a row more in the array of the states after the steps
+            part = Spec(part.shape[1:], part.dtype)
+        total = part.nbytes + total
     return total
 
 

@@ -28,9 +28,19 @@ def rnn() -> gd.Graph:
     return g
 
 
-FORWARD = """
+ALONE = """
     hs = np.empty((t, 3))
     h = np.zeros(3)
+    for i in range(t):
+        h = np.tanh(x[i] @ W + h @ U + b)  # (3,)
+        hs[i] = h
+"""
+
+FORWARD = """
+    h_states = np.empty((t + 1, 3))
+    h_before, hs = h_states[:-1], h_states[1:]
+    h = np.zeros(3)
+    h_states[0] = h
     for i in range(t):
         h = np.tanh(x[i] @ W + h @ U + b)  # (3,)
         hs[i] = h
@@ -58,8 +68,10 @@ def source_of(f: Any, *args: Any) -> str:
 
 def test_a_recurrent_network_and_its_gradient() -> None:
     source = gd.compile(gd.gradient(rnn(), of="J"), style="readable").source
-    assert FORWARD in source
-    assert BACK in source
+    alone, both = source.split("def value_and_grad")
+    assert ALONE in alone
+    assert FORWARD in both
+    assert BACK in both
     assert "hs, h_before = scan(h ← tanh(x W + h U + b))" in source
 
 
@@ -278,3 +290,16 @@ def test_ten_thousand_steps() -> None:
     step = 1e-6
     wanted = (gd.jit(f)(0.5 + step, x) - gd.jit(f)(0.5 - step, x)) / (2 * step)
     np.testing.assert_allclose(gd.grad(f)(0.5, x), wanted, rtol=1e-6)
+
+
+def test_a_side_whose_results_read_one_another() -> None:
+    """The exponential is a result of the branch and is in its tangent, called after the result."""
+
+    def f(x: Any) -> Any:
+        return gd.cond(x > 0, lambda x: np.exp(-x * x), lambda x: x, x)
+
+    value, slope = gd.jvp(lambda x: gd.grad(lambda x: f(x) * 2.0)(x) + f(x), (0.5,), (1.0,))
+    y = np.exp(-0.25)
+    np.testing.assert_allclose(value, -2.0 * y + y)
+    np.testing.assert_allclose(slope, 2 * (-2.0 + 4 * 0.25) * y - y)
+    np.testing.assert_allclose(gd.jvp(f, (0.5,), (1.0,)), (y, -y))
