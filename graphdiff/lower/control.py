@@ -126,7 +126,8 @@ def _cond(writer: Writer, node: str) -> Block:
         called: dict[str, str] = {}
         for i, variable in variables.items():
             name = inner.pieces[outputs[i]].text.text
-            if any(defines(line, name) for line in lines):
+            first = outputs[i] not in outputs[:i]
+            if first and any(defines(line, name) for line in lines):
                 lines = [renamed(line, {name: variable}) for line in lines]
                 called[name] = variable
                 inner.pieces[outputs[i]].text = Written(variable)

@@ -303,3 +303,13 @@ def test_a_side_whose_results_read_one_another() -> None:
     np.testing.assert_allclose(value, -2.0 * y + y)
     np.testing.assert_allclose(slope, 2 * (-2.0 + 4 * 0.25) * y - y)
     np.testing.assert_allclose(gd.jvp(f, (0.5,), (1.0,)), (y, -y))
+
+
+def test_a_side_whose_results_are_the_same_value() -> None:
+    """The cotangents of a sum's operands: one value, which is each of the two results."""
+
+    def f(a: Any, b: Any) -> Any:
+        return gd.cond(a > 0, lambda a, b: np.sin(a + b), lambda a, b: a * b, a, b)
+
+    np.testing.assert_allclose(gd.grad(f, (0, 1))(0.5, 2.0), np.cos([2.5, 2.5]))
+    np.testing.assert_allclose(gd.grad(f, (0, 1))(-0.5, 2.0), [2.0, -0.5])
