@@ -61,8 +61,14 @@ def _extreme(op: str, larger: Callable[..., Any]) -> Callable[..., Tensor]:
 # -- shapes ----------------------------------------------------------------------------------------
 
 
+def listed(value: Any) -> Any:
+    """Axes or a shape, of which an array is a list."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
     """np.transpose."""
+    axes = listed(axes)
     if permutation(axes, a.ndim) != tuple(range(a.ndim)):
         a = apply("transpose", a, axes=axes)
     tensor: Tensor = a
@@ -101,9 +107,10 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Tensor:
 
 def reshape(a: Any, shape: Any, order: str = "C") -> Tensor:
     """np.reshape; by the order "F" the first axis changes fastest."""
+    shape = listed(shape)
     if order == "F":
-        listed = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-        return transpose(apply("reshape", transpose(a), shape=listed[::-1]))
+        parts = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+        return transpose(apply("reshape", transpose(a), shape=parts[::-1]))
     if order != "C":
         raise GraphError(f"the order {order!r}, which is that of memory", expected="'C' or 'F'")
     return apply("reshape", a, shape=shape)
@@ -116,7 +123,7 @@ def ravel(a: Any, order: str = "C") -> Tensor:
 
 def broadcast_to(array: Any, shape: Any) -> Tensor:
     """np.broadcast_to."""
-    return apply("broadcast_to", array, shape=shape)
+    return apply("broadcast_to", array, shape=listed(shape))
 
 
 def expand_dims(a: Any, axis: Any) -> Tensor:
@@ -157,7 +164,7 @@ def full_like(
     tensor = fill_value if hasattr(fill_value, "graph") else np.asarray(fill_value).astype(dtype)
     (value,) = tensors(tensor) if tensor is fill_value else (a.graph.constant(tensor),)
     value = astype(value, dtype)
-    shape = a.shape if shape is None else shape
+    shape = a.shape if shape is None else listed(shape)
     if shape not in ((), []):  # not a view, since it can be assigned to
         value = value.graph.apply("broadcast_to", (value,), {"shape": shape})
     return value

@@ -65,6 +65,7 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
 def tile(A: Any, reps: Any) -> Any:
     """np.tile."""
+    reps = numpy_api.listed(reps)
     counts = list(reps) if isinstance(reps, (tuple, list)) else [reps]
     ndim = max(len(counts), A.ndim)
     counts = [1] * (ndim - len(counts)) + counts

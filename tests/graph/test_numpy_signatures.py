@@ -88,6 +88,13 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         V,
     ),
     "order": (lambda x: np.reshape(x, (2, 6), "F") * x.flatten("F").reshape(6, -1, order="F").T, M),
+    "shapes in arrays": (
+        lambda x: (
+            np.transpose(np.reshape(x, np.array([2, 6])), np.array([1, 0]))
+            * np.broadcast_to(np.tile(x[0, :2], np.array([3, 1])), np.array([2, 3, 2]))[0, 0]
+        ),
+        M,
+    ),
     "like": (lambda x: np.full_like(x, x[0], shape=(2, 5)) * np.ones_like(x, order="F"), V),
     "take": (lambda x: x.take([-1, 6], mode="wrap") * np.take(x, [-1, 7], mode="clip"), V),
     "compress": (lambda x: x.compress([True, False, True], axis=0) ** 2, M),
