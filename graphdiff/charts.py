@@ -48,7 +48,7 @@ class Chart:
     Parameters
     ----------
     path
-        Where it is written: ``.svg``, ``.png`` or ``.pdf``.
+        Where it is written: ``.svg``, ``.png`` or ``.pdf``. None for no file.
     size
         Width and height in inches.
     heights
@@ -63,11 +63,11 @@ class Chart:
     """
 
     def __init__(
-        self, path: str | Path, size: tuple[float, float], heights: tuple[float, ...] = (1,)
+        self, path: str | Path | None, size: tuple[float, float], heights: tuple[float, ...] = (1,)
     ) -> None:
-        self.path = Path(path)
-        self.format = self.path.suffix.lower().lstrip(".")
-        if self.format not in FORMATS:
+        self.path = None if path is None else Path(path)
+        self.format = "" if self.path is None else self.path.suffix.lower().lstrip(".")
+        if self.path is not None and self.format not in FORMATS:
             raise DrawError(
                 f"a chart cannot be written to {str(path)!r}",
                 expected="a file name that ends in " + ", ".join(f".{kind}" for kind in FORMATS),
@@ -94,16 +94,16 @@ class Chart:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
-            if kind is None:
-                self._save()
+            if kind is None and self.path is not None:
+                self._save(self.path)
         finally:
             self._style.__exit__(None, None, None)
 
-    def _save(self) -> None:
+    def _save(self, path: Path) -> None:
         dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
         content = BytesIO()
         self.figure.savefig(content, format=self.format, metadata=dated.get(self.format))
-        write_whole(self.path, content.getvalue())
+        write_whole(path, content.getvalue())
 
 
 def unit_of(most: float) -> tuple[int, str]:

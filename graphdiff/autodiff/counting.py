@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdiff.autodiff.growth import growth
 from graphdiff.autodiff.naming import only_of_graphs
@@ -23,6 +23,9 @@ from graphdiff.graph.dag import Graph
 from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Dimension, evaluate_dimension
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MOST_LEVELS = 256
 
@@ -81,8 +84,8 @@ class Blowup:
         ends = len(self.levels) == self.longest + 1
         return growth([paths for paths, _ in self.levels[: -1 if ends else None]])
 
-    def plot(self, path: str | Path) -> None:
-        """Write a chart to a file: .svg, .png or .pdf.
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw a chart; with a path write it to that file: .svg, .png or .pdf.
 
         Paths and products of the reverse sweep over depth, on a logarithmic axis. It takes
         matplotlib, the extra ``[plot]``.
@@ -98,6 +101,7 @@ class Blowup:
             raise DrawError(f"there is no path from {self.wrt!r} to {self.of!r} to draw")
         with Chart(path, (6.4, 4.0)) as chart:
             _draw(chart.axes[0], self)
+        return chart.figure
 
     @property
     def ratio(self) -> float:

@@ -322,7 +322,7 @@ class Source:
             deleted = [name for name in freed if name != store]
             if deleted:
                 lines += wrap(f"    del {', '.join(deleted)}")
-            freed = [name for name in freed if name == store]
+            freed = [name for name in freed if name == store != value.name]
             code = _into(value.code, store) if store else value.code
             if sections and value.phase not in phases:
                 lines += [*([""] if phases else []), f"    # {value.phase}"]

@@ -13,6 +13,8 @@ from graphdiff.charts import BAND, BLUE, INK, ORANGE, PALE, QUIET, Chart, unit_o
 from graphdiff.errors import DrawError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from graphdiff.planning.schedule import Plan
     from graphdiff.planning.tradeoff import Tradeoff
 
@@ -23,8 +25,8 @@ _MOST_LABELS = 45
 _ABSENT, _RESIDENT, _COMPUTED, _AGAIN = range(4)
 
 
-def plot_plan(plan: Plan, path: str | Path) -> None:
-    """Write a chart of a plan; see `Plan.plot`."""
+def plot_plan(plan: Plan, path: str | Path | None) -> Figure:
+    """Draw a chart of a plan; see `Plan.plot`."""
     nodes = list(plan.computations)
     if not 0 < len(nodes) <= _MOST_ROWS:
         raise DrawError(
@@ -42,6 +44,7 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
         top, below = chart.axes
         _memory(top, memory, plan)
         _matrix(below, state, nodes)
+    return chart.figure
 
 
 def schedule_matrix(plan: Plan) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -128,8 +131,8 @@ def _shortened(name: str) -> str:
     return name if len(name) <= 22 else f"{name[:10]}…{name[-11:]}"
 
 
-def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
-    """Write a chart of a curve; see `Tradeoff.plot`."""
+def plot_tradeoff(curve: Tradeoff, path: str | Path | None) -> Figure:
+    """Draw a chart of a curve; see `Tradeoff.plot`."""
     if not curve.points:
         raise DrawError("a curve without points cannot be drawn")
     base = min(plan.cost for plan in curve.points) or 1
@@ -152,6 +155,7 @@ def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
         proved = "the whole curve, proved" if curve.complete else "best found, and a bound"
         axes.set_title(f"Memory against work: {proved}")
         axes.legend(loc="upper right")
+    return chart.figure
 
 
 def _bound(axes: Any, curve: Tradeoff, base: float, divisor: int, right: float) -> None:

@@ -33,6 +33,8 @@ from graphdiff.graph.dag import Graph
 from graphdiff.planning.problem import Problem
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from graphdiff.planning.symbolic import Account
 
 Action = Literal["compute", "free"]
@@ -187,8 +189,8 @@ class Plan:
         recomputed = {node: self.computations[node] for node in self.recomputed}
         return PlanReport(self.peak_bytes, self.cost, recomputed, self.loops, self.proof)
 
-    def plot(self, path: str | Path) -> None:
-        """Write a chart of the plan to a file: .svg, .png or .pdf.
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw a chart of the plan; with a path write it to that file: .svg, .png or .pdf.
 
         Above the memory during each computation; below, for each value, when it is computed, when
         it is resident, and when it is computed again. It takes matplotlib, the extra ``[plot]``.
@@ -207,11 +209,11 @@ class Plan:
         >>> nx.set_node_attributes(dag, 8, "size")
         >>> nx.set_node_attributes(dag, 1, "cost")
         >>> path = os.path.join(tempfile.mkdtemp(), "plan.svg")
-        >>> gd.plan(dag).plot(path)
+        >>> figure = gd.plan(dag).plot(path)
         """
         from graphdiff.planning.pictures import plot_plan
 
-        plot_plan(self, path)
+        return plot_plan(self, path)
 
     def __repr__(self) -> str:
         again = len(self.recomputed)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
@@ -20,6 +21,9 @@ from graphdiff.planning.orders import least_peak
 from graphdiff.planning.refill import refill
 from graphdiff.planning.schedule import Plan, measure
 from graphdiff.planning.strategies import Answer, Request, recompute, revolve, sqrt, store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FRONT_NODES = 60
 """Above so many nodes, the exact search for the whole front is not tried."""
@@ -68,8 +72,8 @@ class Tradeoff:
         ]
         return "\n".join(lines)
 
-    def plot(self, path: str | Path) -> None:
-        """Write a chart of the curve to a file: .svg, .png or .pdf.
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw a chart of the curve; with a path write it to that file: .svg, .png or .pdf.
 
         Work over peak memory, with what no plan reaches shaded, and the strategies as labelled
         points (but those of more than 5 times the work). It takes matplotlib, the extra
@@ -84,7 +88,7 @@ class Tradeoff:
         """
         from graphdiff.planning.pictures import plot_tradeoff
 
-        plot_tradeoff(self, path)
+        return plot_tradeoff(self, path)
 
 
 def tradeoff(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import networkx as nx
@@ -266,3 +267,18 @@ def test_the_mean_of_pairs_takes_no_second_result(style: Any) -> None:
     p = gd.plan(g)
     peak = measured_peak(gd.compile(g, plan=p, style=style), {"x": np.ones((1000, 2, 64))})
     assert abs(peak - p.peak_bytes) <= 0.05 * p.peak_bytes
+
+
+def test_a_value_may_be_freed_and_computed_again_at_once() -> None:
+    G = tanh_net()
+    values, store = arguments(G), gd.plan(G, "store", sizes=SIZES)
+    steps = list(store.steps)
+    at = steps.index(("compute", "h6")) + 1
+    square = next(node for action, node in steps[at:] if action == "compute")  # of h6
+    at = steps.index(("compute", square))
+    steps[at:at] = [("compute", square), ("free", square)]
+    plan = replace(store, steps=tuple(steps))
+    wanted = gd.compile(G, style="readable")(**values)
+    for style in ("readable", "fast"):
+        for output, found in gd.compile(G, style=style, plan=plan)(**values).items():
+            np.testing.assert_array_equal(found, wanted[output])

@@ -37,6 +37,7 @@ def test_charts_are_written_whole_and_alike(tmp_path: Path, suffix: str) -> None
     dag = gradient_chain(8)
     p, curve = plan(dag, memory_limit=6), tradeoff(dag, ["b1"])
     for drawn in (p, curve):
+        assert drawn.plot().axes  # a figure of matplotlib; no file
         path = tmp_path / f"chart.{suffix}"
         drawn.plot(path)
         first = path.read_bytes()
