@@ -64,19 +64,25 @@ class Buffers:
 def planned(memory: Memory, steps: Sequence[Step]) -> Buffers:
     """Buffers for the steps of a plan, whose memory stays what the plan says.
 
-    A result takes the place of a value that was freed just before it is computed.
+    A result takes the place of a value that was freed just before it is computed, unless something
+    that is still there may be a view of it: a plan counts a reshaped array as one of its own where
+    NumPy may have to copy.
     """
     stores: list[str] = []
     freed: list[Value] = []
+    seen: dict[str, set[str]] = {}  # for memory by its owner, what is there and shows it
     for action, node in steps:
-        value = memory.program.values[node]
+        value, showing = memory.program.values[node], seen.setdefault(memory.owner[node], set())
         if action == "free":
+            showing.discard(node)
             freed.append(value)
             stores.append("")
             continue
         fits = (v for v in freed if v.spec == value.spec and v.node in memory.own)
-        found = next(fits, None) if node in memory.own else None
+        unseen = (v for v in fits if not seen[v.node])
+        found = next(unseen, None) if node in memory.own else None
         stores.append(found.name if found is not None else "")
+        showing.add(node)
         freed = []
     return Buffers(tuple(stores))
 
