@@ -256,7 +256,7 @@ def plan(
         The largest peak in bytes, beside inputs and parameters. None: as little as the strategy
         takes. Under a limit "auto" and "optimal" also choose, for each loop whose gradient reads
         what the loop stored, whether it keeps some states instead and runs steps again from them,
-        and how many.
+        and how many; loops inside loops stay as they are.
     sizes
         The lengths of a graph's named dimensions. Strategy ``"store"`` without a limit needs none:
         what the plan takes are then formulas in them, and its order is chosen for typical ones.

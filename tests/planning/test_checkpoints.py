@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import subprocess
 import sys
@@ -219,3 +220,18 @@ def test_what_is_no_number_of_states_is_refused(wrong: Any) -> None:
 def test_a_length_without_a_size_has_no_cost() -> None:
     with pytest.raises(gd.PlanError, match=r"(?s)given sizes.*test_checkpoints\.py"):
         gd.plan(recurrent(3), "store")
+
+
+@pytest.mark.parametrize("checkpoints", [2, 5])
+def test_a_loop_back_that_is_run_twice_finds_nothing_left(checkpoints: int) -> None:
+    """It takes the states that were left, so the second time it runs its own first sweep."""
+    G = recurrent(checkpoints)
+    plan = gd.plan(G, "store", sizes=SIZES)
+    (loop,) = plan.loops
+    place = plan.steps.index(("compute", loop.node))
+    twice = (("free", loop.node), ("compute", loop.node))
+    steps = (*plan.steps[: place + 1], *twice, *plan.steps[place + 1 :])
+    again = gd.compile(G, plan=dataclasses.replace(plan, steps=steps))  # type: ignore[arg-type]
+    values = arguments(G)
+    for name, found in gd.compile(G, plan=plan)(**values).items():
+        np.testing.assert_array_equal(again(**values)[name], found)
