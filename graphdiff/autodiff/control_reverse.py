@@ -15,10 +15,10 @@ A branch has no steps to remember: its gradient is a branch that computes what i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphdiff.autodiff.influences import influences
 from graphdiff.autodiff.inside import beside_input, called_in, or_zeros, zeros
+from graphdiff.autodiff.residuals import Loop, StepBack, residuals
 from graphdiff.autodiff.reversals import as_scans, put_in
 from graphdiff.errors import GradientError
 from graphdiff.graph.body import (
@@ -29,17 +29,8 @@ from graphdiff.graph.body import (
     remake,
     result_of,
 )
-from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
-
-_SIMPLE = frozenset(
-    {"add", "subtract", "multiply", "divide", "negative", "square", "maximum", "minimum", "where"}
-    | {"greater", "less", "greater_equal", "less_equal", "equal", "not_equal", "astype"}
-)
-"""Ops that take about as long as to store their result and to read it again."""
-
-_FEW = 4
-"""How many of them are done again in place of storing what they result in."""
 
 PullBack = Callable[..., list[Tensor | None]]
 
@@ -89,46 +80,6 @@ def pull_back_through(
     return _pull_back_scan(graph, node, cotangents, wanted, seed, linear, pull_back)
 
 
-@dataclass(frozen=True, slots=True)
-class _Loop:
-    """A scan that is pulled back through; ``body`` is a copy, to which the step back is added."""
-
-    graph: Graph
-    node: str
-    body: Graph
-    inputs: list[str]
-    outputs: list[str]
-    operands: list[str]
-    carries: int
-    slices: int
-
-    @property
-    def forward(self) -> Graph:
-        """The body as it is in the node."""
-        body: Graph = self.graph.dag.nodes[self.node]["params"]["body"]
-        return body
-
-    def among(self, names: Sequence[str], start: int, stop: int | None) -> list[str]:
-        """Those of the names that are inputs at these positions."""
-        inputs = set(self.inputs[start:stop])
-        return [name for name in names if name in inputs]
-
-
-@dataclass(frozen=True, slots=True)
-class _StepBack:
-    """What a step back is given and what it results in: nodes of the body.
-
-    ``begins`` are the cotangents of the carries and the sums so far, ``rows`` the cotangents of
-    what is stacked; ``ends`` are the new ones of ``begins``, then the cotangents of slices.
-    ``positions`` are the operands that the ends are the cotangents of.
-    """
-
-    begins: list[str]
-    rows: list[str]
-    ends: list[str]
-    positions: list[int]
-
-
 def _pull_back_scan(
     graph: Graph,
     node: str,
@@ -141,7 +92,7 @@ def _pull_back_scan(
     params = graph.dag.nodes[node]["params"]
     body, carries, slices = params["body"].copy(), params["carries"], params["slices"]
     inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
-    loop = _Loop(graph, node, body, inputs, outputs, operands, carries, slices)
+    loop = Loop(graph, node, body, inputs, outputs, operands, carries, slices)
     deep = influences(graph, node)
     useful = set().union(*(deep[i] for i in cotangents))
     varied = [j for j in range(carries) if j in useful and not deep[j].isdisjoint(wanted)]
@@ -165,7 +116,7 @@ def _pull_back_scan(
 
 
 def _from_stored(
-    loop: _Loop, back: _StepBack, first: Sequence[Tensor], rows: Sequence[Tensor], seed: str
+    loop: Loop, back: StepBack, first: Sequence[Tensor], rows: Sequence[Tensor], seed: str
 ) -> Tensor:
     """The loop back, from what the first loop stacks."""
     graph, params = loop.graph, loop.graph.dag.nodes[loop.node]["params"]
@@ -187,7 +138,7 @@ def _from_stored(
 
 
 def _from_checkpoints(
-    loop: _Loop, back: _StepBack, first: Sequence[Tensor], rows: Sequence[Tensor], seed: str
+    loop: Loop, back: StepBack, first: Sequence[Tensor], rows: Sequence[Tensor], seed: str
 ) -> Tensor:
     """The loop back, which runs the steps again from a few states that are kept."""
     graph, params = loop.graph, loop.graph.dag.nodes[loop.node]["params"]
@@ -231,7 +182,7 @@ def _from_checkpoints(
 
 
 def _body_back(
-    loop: _Loop, back: _StepBack, begins: Sequence[str], stored: Sequence[str], seed: str
+    loop: Loop, back: StepBack, begins: Sequence[str], stored: Sequence[str], seed: str
 ) -> Graph:
     """A step back as a body; the state before a step is called so."""
     body = cut_out(loop.body, back.ends, begins, f"gradient of {loop.body.name}")
@@ -243,14 +194,14 @@ def _body_back(
 
 
 def _step_back(
-    loop: _Loop,
+    loop: Loop,
     varied: Sequence[int],
     by: Sequence[int],
     cotangents: Mapping[int, Tensor],
     seed: str,
     linear: bool,
     pull_back: PullBack,
-) -> _StepBack:
+) -> StepBack:
     """Add to the body the cotangents of some of its inputs, given those of its outputs."""
     body, inputs, outputs = loop.body, loop.inputs, loop.outputs
     given = {j: beside_input(body, f"d{seed}/d{inputs[j]}", inputs[j]) for j in varied}
@@ -274,10 +225,10 @@ def _step_back(
             ends.append((total + found[i]).name)
         begins.append(total.name)
     ends += [found[i].name for i in slices]
-    return _StepBack(begins, [given[i].name for i in rows], ends, [*varied, *sums, *slices])
+    return StepBack(begins, [given[i].name for i in rows], ends, [*varied, *sums, *slices])
 
 
-def _part(loop: _Loop) -> None:
+def _part(loop: Loop) -> None:
     """Let no loop leave states in a step forward for one in the step back: these are two graphs."""
     body, forward = loop.body, loop.forward
     for node in body.of_op("reversal"):
@@ -288,13 +239,13 @@ def _part(loop: _Loop) -> None:
             remake(body, node, operands, {**params, "left": False}, same)
 
 
-def _needed(loop: _Loop, back: _StepBack) -> tuple[list[str], list[str]]:
+def _needed(loop: Loop, back: StepBack) -> tuple[list[str], list[str]]:
     """What a step back reads of the step forward: what is to be stacked, and other inputs.
 
     Of the inputs slices come first, then what is the same in all steps.
     """
     last = loop.carries + loop.slices
-    kept = _residuals(loop, back)
+    kept = residuals(loop, back)
     read = loop.among(kept, loop.carries, last)
     fixed = loop.among(kept, last, len(loop.operands))
     given = set(loop.inputs[loop.carries :])
@@ -360,76 +311,7 @@ def _pull_back_cond(
     return {i: graph.apply("result", (loop,), {"index": k}) for k, i in enumerate(by)}
 
 
-def _residuals(loop: _Loop, back: _StepBack) -> list[str]:
-    """The values of a step forward that a step back is to be given.
-
-    The body holds both steps; what is not in the body forward belongs to the step back, but for
-    results that a loop inside it stacks now. Of what is left after views, and values that are the
-    same in all steps, simple arithmetic on the others is made again.
-    """
-    body, forward = loop.body, loop.forward.dag
-    inputs, order = set(loop.inputs), body.order()
-    fixed = set(loop.inputs[loop.carries + loop.slices :])  # the same in all steps
-    for node in order:
-        if node in forward and node not in inputs and fixed.issuperset(body.operands(node)):
-            fixed.add(node)
-    again = {
-        node
-        for node, facts in forward.nodes(data=True)
-        if body.op(node).name != "result"
-        and (body.op(node).view or node in fixed or facts.get("policy") == "recompute")
-    }
-    kept = _read(loop, back, again)
-    kept = _read(loop, back, again | _simple(loop, kept, again, {*kept, *fixed, *_handed(loop)}))
-    return [node for node in order if node in kept]
-
-
-def _simple(loop: _Loop, kept: set[str], again: set[str], there: set[str]) -> set[str]:
-    """Values that take a few operations to be made again, of what is there."""
-    body, forward = loop.body, loop.forward.dag
-    found: set[str] = set()
-    work = dict.fromkeys(there, 0)  # operations that nothing else needs
-    for node in body.order():
-        operands = body.operands(node)
-        if node not in forward or not operands or not work.keys() >= set(operands):
-            continue
-        simple = body.op(node).name in _SIMPLE and forward.nodes[node].get("policy") != "keep"
-        needed = sum(work[operand] for operand in dict.fromkeys(operands)) + simple
-        if (simple or node in again) and needed <= _FEW:
-            found.add(node)
-            work[node] = 0 if node in kept else needed
-    return found
-
-
-def _handed(loop: _Loop) -> list[str]:
-    """The slices of what is there in any case: arguments."""
-    nodes, last = loop.graph.dag.nodes, loop.carries + loop.slices
-    pairs = zip(loop.inputs[loop.carries : last], loop.operands[loop.carries : last], strict=True)
-    return [name for name, operand in pairs if nodes[operand]["op"] in SOURCES]
-
-
-def _read(loop: _Loop, back: _StepBack, again: set[str]) -> set[str]:
-    """What a step back reads of the step forward, where some values are made again."""
-    body, forward, inputs = loop.body, loop.forward.dag, set(loop.inputs)
-    kept: set[str] = set()
-    seen, stack = {*back.begins, *back.rows}, list(back.ends)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        operands = body.operands(node)
-        stays = node in forward and node not in again
-        if body.op(node).name == "result":
-            stays = operands[0] in forward
-        if node in inputs or stays:
-            kept.add(node)
-        else:
-            stack.extend(operands)
-    return kept
-
-
-def _store(loop: _Loop, stored: Sequence[str]) -> list[Tensor]:
+def _store(loop: Loop, stored: Sequence[str]) -> list[Tensor]:
     """Let a loop stack some values of each step; returns the stacks."""
     graph, node, outputs = loop.graph, loop.node, loop.outputs
     attributes = graph.dag.nodes[node]

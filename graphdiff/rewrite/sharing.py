@@ -8,8 +8,9 @@ import numpy as np
 
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import fingerprint
-from graphdiff.rewrite.bodies import absorb, hand_in_once, narrow, stack_once
+from graphdiff.rewrite.bodies import narrow
 from graphdiff.rewrite.engine import Draft, in_place, loops_of
+from graphdiff.rewrite.merging import absorb, hand_in_once, stack_once
 
 _COMMUTATIVE = frozenset(
     {"add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or"}
