@@ -31,7 +31,7 @@ TASTES = tuple(
 )
 """Those with which the gradient graphs of MLPs, residual, recurrent and U-nets fare best."""
 
-REPEATS = 40
+REPEATS = 10
 """So many computations for each node are too many."""
 
 

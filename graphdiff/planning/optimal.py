@@ -39,10 +39,10 @@ BEAM_NODES = 600
 MOST_STATES = 3_000_000
 """How many it may visit in the end; a state takes some hundred bytes."""
 
-WHOLE_NODES = 2_000
-"""Above so many nodes, no bound in whole numbers is asked for."""
+SMALL_NODES = 2_000
+"""Up to so many, a bound in whole numbers is asked for, and the long dynamic programme is not."""
 
-EVICTION_NODES = 2_000
+EVICTION_NODES = 30_000
 """Above so many nodes, schedules by eviction are not tried."""
 
 LEVELS = 20
@@ -130,7 +130,7 @@ class _Search:
 
     def _whole(self) -> None:
         """Raise the bound by programmes in whole numbers."""
-        if len(self.problem) <= WHOLE_NODES:
+        if len(self.problem) <= SMALL_NODES:
             seconds = (self._until(0.2) - time.monotonic()) / WHOLE
             bound = whole_cost(self.problem, self.limit, self.prices, seconds)
             self._raise(bound, "of the memory that has to be held at once")
@@ -143,7 +143,7 @@ class _Search:
             orders.append(self.order)
         for order in orders:
             problem = self.problem if order is given else reordered(self.problem, order)
-            thorough = self.sequence is None or len(given) > EVICTION_NODES
+            thorough = self.sequence is None or len(given) > SMALL_NODES
             for sequence in _candidates(replace(self.request, problem=problem), thorough):
                 self._take_filled([order[node] for node in sequence])
                 if self._settled():

@@ -123,7 +123,7 @@ class Pivots:
         import scipy.optimize
 
         held = self._programme(pivot)
-        if held is None:
+        if held is None or not held.costs.any():
             return 0.0
         unit = math.gcd(*self.problem.sizes)
         scale = self.problem.unit or self.costs.max()

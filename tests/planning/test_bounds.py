@@ -93,3 +93,12 @@ def test_bounds_of_costs_that_are_fractions_are_not_rounded_up():
     bound = least_cost(problem, 5)
     best = brute_force(dag, ["b1"], 5)
     assert problem.base_cost < bound <= best < math.ceil(best)
+
+
+def test_where_nothing_costs_anything_the_bound_is_zero():
+    dag = pairs(90)
+    nx.set_node_attributes(dag, 0, "cost")
+    found = plan(dag, "auto", memory_limit=8 * 60)
+    assert (found.cost, found.lower_bound) == (0, 0)
+    problem = problem_from_dag(dag)
+    assert whole_cost(problem, 480, strongest(problem, 480), 1) == 0
