@@ -128,7 +128,9 @@ def results(graph: Graph, node: str) -> dict[int, list[str]]:
 def joined(graph: Graph, node: str) -> dict[int, int]:
     """Stacks of a state before all steps, which loops alone read, and those of it after the steps.
 
-    One array that is longer by one has both. What is handed out is left alone.
+    One array that is longer by one has both. What is handed out is left alone. Where one state
+    becomes another in the next step, a stack is that after the one and before the other; it is
+    joined once.
     """
     attributes = graph.dag.nodes[node]
     if attributes["op"] != "scan":
@@ -140,7 +142,9 @@ def joined(graph: Graph, node: str) -> dict[int, int]:
     found: dict[int, int] = {}
     for before, after in zip(inputs[:carries], ends, strict=False):
         first, last = stacks.get(before), stacks.get(after)
-        if first is None or last is None or before == after or last in found.values():
+        if first is None or last is None or before == after:
+            continue
+        if not {first, last}.isdisjoint([*found, *found.values()]):
             continue
         readers = (reader for part in taken[first] for reader in graph.dag.succ[part])
         if all(graph.op(reader).name == "scan" for reader in readers):

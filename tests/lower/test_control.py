@@ -313,3 +313,26 @@ def test_a_side_whose_results_are_the_same_value() -> None:
 
     np.testing.assert_allclose(gd.grad(f, (0, 1))(0.5, 2.0), np.cos([2.5, 2.5]))
     np.testing.assert_allclose(gd.grad(f, (0, 1))(-0.5, 2.0), [2.0, -0.5])
+
+
+def test_a_state_that_becomes_another_one_is_stacked_once() -> None:
+    """The old state of ``b`` is that of ``a`` after the step: one array cannot have both."""
+
+    def f(w: Any, x: Any) -> Any:
+        def step(carry: Any, row: Any) -> Any:
+            a, b = carry
+            return (b, np.tanh(np.outer(b, a) @ a + w * row)), np.cos(b) + row
+
+        (a, b), ys = gd.scan(step, (np.zeros_like(w), np.tanh(w)), x)
+        return np.sum(a * b) + np.sum(ys * x)
+
+    w, x = np.array([0.3, -0.4, 0.9]), np.cos(np.arange(15.0)).reshape(5, 3)
+    for value in ("np.nan", "1.0"):  # what the arrays that the code makes begin with
+        G = gd.gradient(gd.trace(f, w, x), of="out", wrt=["w", "x"])
+        scope: dict[str, Any] = {}
+        source = gd.compile(G, style="readable").source
+        exec(source.replace("np.empty(", f"np.full(fill_value={value}, shape="), scope)
+        np.testing.assert_array_equal(
+            scope["value_and_grad"](w, x)[1]["w"], gd.grad(f)(w, x), err_msg=source
+        )
+    gd.check_gradients(f, (w, x))
