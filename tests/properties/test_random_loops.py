@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,3 +116,19 @@ def test_hessian_vector_products(body: dict[str, Any]) -> None:
     v = np.cos(W)
     found = gd.hvp(f)(W, X, v)
     same(found, gd.grad(lambda w: np.sum(gd.grad(f)(w, X) * v))(W))
+
+
+@settings(max_examples=10)
+@given(bodies(), st.sampled_from([0.9, 0.7, 0.5]))
+def test_plans_change_no_bit(body: dict[str, Any], share: float) -> None:
+    G = gd.gradient(gd.trace(program(OURS, body), W, X), of="out", wrt=["w", "x"])
+    wanted = gd.compile(G, style="readable")(w=W, x=X)
+    store = gd.plan(G, "store")
+    plans = [store]
+    with suppress(gd.PlanError):  # that nothing fits
+        plans.append(gd.plan(G, memory_limit=int(share * store.peak_bytes), time_limit=1))
+    for plan in (None, *plans):
+        for style in ("readable", "fast"):
+            found = gd.compile(G, style=style, plan=plan)(w=W, x=X)
+            for name, value in wanted.items():
+                np.testing.assert_array_equal(found[name], value)
