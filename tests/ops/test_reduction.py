@@ -75,10 +75,10 @@ def test_the_mean_divides_by_a_named_dimension() -> None:
         (lambda x: np.sum(x, axis=True), "True is not an axis"),
         (lambda x: np.sum(x[0, 0], axis=0), "expected: none: a scalar has no axes"),
         (lambda x: np.sum(x, keepdims=3), "keepdims is neither True nor False"),
-        (lambda x: np.sum(x, dtype="float32"), "unexpected keyword argument 'dtype'"),
-        (lambda x: np.sum(x, 0, True), "np.sum: too many positional arguments"),
+        (lambda x: np.sum(x, dtype="float16"), "np.sum: dtype not supported"),
+        (lambda x: np.sum(x, 0, True), "np.sum: True is not a dtype"),
         (lambda x: np.max(x[:, :0]), "the largest or smallest of no elements"),
-        (lambda x: np.unique(x), "np.unique has no rule in graphdiff"),
+        (lambda x: np.unique(x), "np.unique: how many there are depends on values"),
         (lambda x: gd.special.softmax((x > 0), axis=1), "floats are needed"),
     ],
 )
