@@ -12,6 +12,7 @@ replacement algorithms for a virtual-storage computer", *IBM Systems Journal* 5 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,8 +42,10 @@ def evicting(
     limit: float,
     taste: Taste,
     costs: Sequence[float] | None = None,
+    *,
+    deadline: float = math.inf,
 ) -> list[int] | None:
-    """The computations of a schedule within the limit, if this way leads to one.
+    """The computations of a schedule within the limit, if this way leads to one in time.
 
     ``costs`` are told in place of the problem's.
 
@@ -50,7 +53,7 @@ def evicting(
     -----
     Each eviction looks at all values in memory, and at what each of them would be computed from.
     """
-    return _Memory(problem, order, limit, taste, costs or problem.costs).run()
+    return _Memory(problem, order, limit, taste, costs or problem.costs, deadline).run()
 
 
 class _Memory:
@@ -63,8 +66,10 @@ class _Memory:
         limit: float,
         taste: Taste,
         costs: Sequence[float],
+        deadline: float,
     ) -> None:
         self.problem, self.order, self.taste, self.costs = problem, order, taste, costs
+        self.most, self.deadline = REPEATS * len(problem), deadline
         self.room = limit
         self.present: set[int] = set()
         self.pins = [0] * len(problem)  # how many computations wait with this value
@@ -77,9 +82,8 @@ class _Memory:
         self.sequence: list[int] = []
 
     def run(self) -> list[int] | None:
-        most = REPEATS * len(self.problem)
         for place, goal in enumerate(self.order):
-            if not self._compute(goal, place) or len(self.sequence) > most:
+            if not self._compute(goal, place):
                 return None
         for node in self.problem.outputs:  # one that was evicted comes back, beside the others
             self.pins[node] += 1
@@ -88,7 +92,7 @@ class _Memory:
         return self.sequence
 
     def _compute(self, goal: int, place: int) -> bool:
-        """Compute a node and whatever is missing for it; tells whether there was room."""
+        """Compute a node and whatever is missing for it; tells whether there was room and time."""
         operands, sizes, present = self.problem.operands, self.problem.sizes, self.present
         waiting = [] if goal in present else [goal]
         for operand in operands[goal] if waiting else ():
@@ -104,6 +108,8 @@ class _Memory:
             while self.room < sizes[node]:
                 if not self._evict(place):
                     return False
+            if len(self.sequence) >= self.most or time.monotonic() > self.deadline:
+                return False
             waiting.pop()
             present.add(node)
             self.room -= sizes[node]

@@ -40,7 +40,7 @@ def noised(
         costs = [c * rng.lognormvariate(0.0, spread) for c in problem.costs]
         told = int(limit * rng.uniform(LOWEST, 1.0)) if rng.random() < 0.6 else limit
         taste = Taste(rng.choice((1.0, 0.5, 0.25, 0.0)), rng.choice((0.25, 0.5, 1.0, 2.0)))
-        attempt = evicting(problem, moved, told, taste, costs)
+        attempt = evicting(problem, moved, told, taste, costs, deadline=deadline)
         if attempt is None:
             continue
         attempt = refill(problem, attempt, limit)

@@ -169,7 +169,7 @@ class _Search:
         shares = (self.stored * k // LEVELS for k in range(LEVELS - 1, 0, -1))
         levels = [int(self.limit), *(m for m in shares if self.peak_bound <= m < self.limit)]
         for level, order, taste in product(levels, orders, TASTES):
-            sequence = evicting(self.problem, order, level, taste)
+            sequence = evicting(self.problem, order, level, taste, deadline=until)
             if sequence is not None:
                 self._take(refill(self.problem, sequence, int(self.limit)))
             if self._settled() or time.monotonic() > until:
