@@ -151,6 +151,9 @@ FUNCTIONS: dict[str, Function] = {
 
 # Steps backward, derivatives of matrix_exp as operands of their own, two axes of images.
 LACKING = ("slice-2", "slice-3", "expm-2", "expm-3", "conv2d-2")
+# It does not sort complex values, and lets a Cholesky factor's diagonal, which is real, have an
+# imaginary part in its derivative; of both JAX says what we do (tests/ops).
+REAL_ONLY = ("sort", "cholesky")
 
 CASES = [
     pytest.param(row, case, id=f"{row.op}-{case}")
@@ -159,6 +162,7 @@ CASES = [
     for case in range(len(row.cases))
     if f"{row.op}-{case}" not in LACKING
     if row.cases[case][1].get("dtype", "float64") == "float64"
+    if not (row.op in REAL_ONLY and row.draw(case)[0].dtype.kind == "c")
 ]
 
 
