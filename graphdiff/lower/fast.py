@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from graphdiff.graph.dag import Graph
-from graphdiff.lower.buffers import SMALL, Buffers, Memory, assigned, is_small, planned, unread
+from graphdiff.lower.buffers import SMALL, Buffers, assigned, is_small, planned, unread
 from graphdiff.lower.layout import WIDTH, quoted, wrap
+from graphdiff.lower.liveness import Memory
 from graphdiff.lower.program import Program, Step
 from graphdiff.lower.quick import REDUCTIONS, called, quick_program
 from graphdiff.lower.shapes import dimension_lines, dimension_places
