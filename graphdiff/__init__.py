@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 from graphdiff import images, linalg, random, special
-from graphdiff.compiler import compile, gradient, plan, tradeoff
+from graphdiff.compiler import compile, gradient
 from graphdiff.errors import (
     ArgumentError,
     CompileError,
@@ -53,6 +53,7 @@ from graphdiff.ops.spec import Spec
 from graphdiff.planning.calibrate import CostModel, calibrate
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.tradeoff import Tradeoff
+from graphdiff.plans import plan, tradeoff
 from graphdiff.version import VERSION
 
 __version__ = VERSION
