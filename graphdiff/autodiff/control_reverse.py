@@ -22,6 +22,7 @@ from graphdiff.autodiff.residuals import Loop, StepBack, residuals
 from graphdiff.autodiff.reversals import as_scans, put_in
 from graphdiff.errors import GradientError
 from graphdiff.graph.body import (
+    call_before,
     cut_out,
     input_names,
     leave_states,
@@ -155,9 +156,7 @@ def _from_checkpoints(
     ends = [*loop.outputs[:carries], *stored]
     step = cut_out(loop.body, ends, [*loop.inputs[:carries], *given])
     body = _body_back(loop, back, [*back.begins, *stored, *given], stored, seed)
-    for name in loop.inputs[:carries]:
-        if f"{name}_before" not in step:
-            step._rename(name, f"{name}_before")
+    call_before(step, loop.inputs[:carries])
     left = leave_states(graph, loop.node, params["checkpoints"])
     values = (
         *first,
@@ -187,9 +186,7 @@ def _body_back(
     """A step back as a body; the state before a step is called so."""
     body = cut_out(loop.body, back.ends, begins, f"gradient of {loop.body.name}")
     _name_after(body, loop.forward, seed)
-    for name in loop.among(stored, 0, loop.carries):
-        if f"{name}_before" not in body:
-            body._rename(name, f"{name}_before")
+    call_before(body, loop.among(stored, 0, loop.carries))
     return body
 
 

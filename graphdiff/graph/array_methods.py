@@ -281,7 +281,7 @@ class ArrayMethods:
 
     def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Tensor:
         """np.compress."""
-        kept: Tensor = np.compress(condition, self, axis, out)  # type: ignore[call-overload]
+        kept: Tensor = np.compress(condition, self, axis, out)  # type: ignore[call-overload]  # a Tensor
         return kept
 
     def choose(self, choices: Any, out: Any = None, mode: str | None = None) -> Tensor:

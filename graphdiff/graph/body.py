@@ -277,6 +277,13 @@ def result_of(graph: Graph, node: str, index: int, **marks: Any) -> Tensor:
         return graph.apply("result", (Tensor(graph, node),), {"index": index})
 
 
+def call_before(body: Graph, states: Iterable[str]) -> None:
+    """Let states that a step begins with be called so: ``h_before``, where ``h`` comes after it."""
+    for name in states:
+        if f"{name}_before" not in body:
+            body._rename(name, f"{name}_before")
+
+
 def leave_states(graph: Graph, node: str, checkpoints: int) -> list[Tensor]:
     """Let a loop leave states for a reversal, those that its first sweep would keep.
 

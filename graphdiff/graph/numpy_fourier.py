@@ -55,7 +55,7 @@ def hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
 
 def ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
     """np.fft.ihfft."""
-    return np.conj(np.fft.rfft(a, n, axis, opposite(norm)))  # type: ignore[arg-type]
+    return np.conj(np.fft.rfft(a, n, axis, opposite(norm)))  # type: ignore[arg-type]  # one of its norms
 
 
 FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(

@@ -155,7 +155,7 @@ def _between(ordered: Any, place: Any, take: Callable[..., Any]) -> Any:
 
 def _numpys_place(length: int, q: float, method: str) -> float:
     """Where a method of NumPy's has the quantile of so many: that of 0, 1, 2 and so on."""
-    place: float = np.quantile(np.arange(length, dtype=float), q, method=method)  # type: ignore[call-overload]
+    place: float = np.quantile(np.arange(length, dtype=float), q, method=method)  # type: ignore[call-overload]  # one of its methods
     return float(place)
 
 

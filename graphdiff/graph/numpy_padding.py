@@ -45,7 +45,7 @@ def pad(
             if reflect_type == "odd" and mode != "wrap":
                 array = _odd(array, axis, (before, after), mode)
                 continue
-            labels = np.pad(np.arange(array.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
+            labels = np.pad(np.arange(array.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]  # one of its modes
             array = np.take(array, labels, axis=axis)
             continue
         if mode == "constant":
@@ -73,7 +73,7 @@ def pad(
 def _odd(array: Any, axis: int, width: tuple[int, int], mode: str) -> Any:
     """What is reflected, subtracted from twice the edge: a sum of elements by known weights."""
     one = np.eye(array.shape[axis], dtype=array.dtype)
-    weights = np.pad(one, (width, (0, 0)), mode=mode, reflect_type="odd")  # type: ignore[call-overload]
+    weights = np.pad(one, (width, (0, 0)), mode=mode, reflect_type="odd")  # type: ignore[call-overload]  # one of its modes
     return np.moveaxis(np.tensordot(weights, array, axes=(1, axis)), 0, axis)
 
 

@@ -125,7 +125,7 @@ class Steps:
             unflatten(self.structure, range(len(self.init))),
             unflatten(self.y_structure, range(len(self.init), len(self.outputs))),
         )
-        return taken_apart(graph, node.name, flatten(blank)[1])  # type: ignore[no-any-return]
+        return taken_apart(graph, node.name, flatten(blank)[1])  # type: ignore[no-any-return]  # nested as the body says
 
     def run(self, reverse: bool) -> tuple[Any, Any]:
         """The loop done at once, in NumPy."""

@@ -42,6 +42,7 @@ class Draft:
             for mentioned in (*attributes.get("of", ()), attributes.get("via")):
                 if mentioned is not None and mentioned != node:
                     self.mentions.setdefault(mentioned, []).append(node)
+        self.loops = any(a["spec"].parts for a in self.dag._node.values())  # or branches
         self.kept = Counter(self.graph.outputs_by_name.values())
         self.in_order = True  # a copy is; nodes that come later or take another name stand last
 

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphdiff.graph.body import cut_out, input_names, leave_states, output_nodes, remake, results
+from graphdiff.graph.body import (
+    call_before,
+    cut_out,
+    input_names,
+    leave_states,
+    output_nodes,
+    remake,
+    results,
+)
 from graphdiff.graph.dag import Graph
 from graphdiff.ops.dimension import Dimension
 from graphdiff.ops.spec import Spec
@@ -154,9 +162,7 @@ def _run_again(draft: Draft, loop: LoopBack, snapshots: int) -> None:
     ends = output_nodes(step.graph)
     ends = [*ends[:states], *(ends[k] for k in loop.residuals.values())]
     again = cut_out(step.graph, ends, step_inputs)
-    for name in step.given[:states]:
-        if f"{name}_before" not in again:
-            again._rename(name, f"{name}_before")
+    call_before(again, step.given[:states])
     operands = [
         *ours[:carries],
         *theirs[:states],

@@ -25,7 +25,8 @@ def share(draft: Draft) -> None:
     and edges.
     """
     result = draft.graph
-    scans = [node for node in loops_of(result) if result.dag.nodes[node]["op"] == "scan"]
+    loops = loops_of(result) if draft.loops else []
+    scans = [node for node in loops if result.dag.nodes[node]["op"] == "scan"]
     for node in scans:
         stack_once(result, node)
     first: dict[Any, str] = {}
@@ -46,10 +47,10 @@ def share(draft: Draft) -> None:
         found = first.setdefault(key, node)
         if found != node:
             first[key] = draft.replace(node, found)
+    for node in scans:
+        if node in result.dag:
+            hand_in_once(result, node)
     if scans:
-        for node in scans:
-            if node in result.dag:
-                hand_in_once(result, node)
         narrow(draft)
         draft.in_order = False
 
@@ -70,7 +71,7 @@ def prune(draft: Draft) -> None:
     Nor do loops and branches compute what nobody takes from them.
     """
     draft.remove_dead(reversed(draft.order()))
-    if loops_of(draft.graph):
+    if draft.loops:
         absorb(draft)
         narrow(draft)
         draft.in_order = False

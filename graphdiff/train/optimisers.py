@@ -75,7 +75,7 @@ class Optimiser:
             function("what follows a gradient step", step, "such as gd.train.max_norm(3.0)")
 
         def rule(theta: Any, g: Any, rate: Any, k: Any, *state: Any) -> tuple[Any, ...]:
-            theta, *state = self.rule(theta, g, rate, k, *state)  # type: ignore[assignment]
+            theta, *state = self.rule(theta, g, rate, k, *state)  # type: ignore[assignment]  # tensors, as the rule gives
             for step in steps:
                 theta = step(theta, rate)
             return theta, *state

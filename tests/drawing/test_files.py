@@ -90,7 +90,7 @@ def test_unknown_options_are_refused(option: str, value: object) -> None:
 
 def test_only_graphs_are_drawn() -> None:
     with pytest.raises(gd.DrawError, match="only a graph"):
-        draw(networks.xor().dag)  # type: ignore[call-overload]
+        draw(networks.xor().dag)  # type: ignore[call-overload]  # refused
 
 
 def test_threads_and_no_global_state(engine: str) -> None:

@@ -146,7 +146,7 @@ def test_a_notebook_shows_formulas() -> None:
 
 def test_only_graphs_have_formulas() -> None:
     with pytest.raises(gd.DrawError, match="only a graph"):
-        gd.latex("xor")  # type: ignore[arg-type]
+        gd.latex("xor")  # type: ignore[arg-type]  # refused
 
 
 def test_a_conjugate_has_a_line_above() -> None:

@@ -28,6 +28,6 @@ def test_a_layer_of_convolutions_is_jaxs() -> None:
     assert gd.nn.parameter_count(g) == 3 * 2 * 2 * 3 + 3
     for size in (2.5, (3, 3, 3)):
         with pytest.raises(gd.ShapeError, match="not a size of kernels"):
-            gd.nn.conv2d(x, 3, size, scope="other")  # type: ignore[arg-type]
+            gd.nn.conv2d(x, 3, size, scope="other")  # type: ignore[arg-type]  # refused
     with pytest.raises(gd.ShapeError, match="3 or more axes"):
         gd.nn.conv2d(g.input("y", ("t", 4)), 3, 3, scope="other")

@@ -55,16 +55,16 @@ def test_what_a_layer_refuses() -> None:
     g = gd.Graph()
     x = g.input("x", ("t", 4))
     with pytest.raises(gd.GraphError, match="dense takes a tensor"):
-        gd.nn.dense(X, 3, scope="hidden")  # type: ignore[arg-type]
+        gd.nn.dense(X, 3, scope="hidden")  # type: ignore[arg-type]  # refused
     with pytest.raises(gd.ShapeError, match="1 or more axes"):
         gd.nn.dense(g.input("s"), 3, scope="hidden")
     with pytest.raises(gd.ShapeError, match="known at calls only") as caught:
         gd.nn.dense(x, "H", scope="hidden", rng=np.random.default_rng(0))
     assert "test_layers.py" in str(caught.value)
     with pytest.raises(gd.GraphError, match="activation of dense is no function"):
-        gd.nn.dense(x, 3, "relu", scope="hidden")  # type: ignore[arg-type]
+        gd.nn.dense(x, 3, "relu", scope="hidden")  # type: ignore[arg-type]  # refused
     with pytest.raises(gd.ArgumentError, match="generator"):
-        gd.nn.dense(x, 3, scope="hidden", rng=0)  # type: ignore[arg-type]
+        gd.nn.dense(x, 3, scope="hidden", rng=0)  # type: ignore[arg-type]  # refused
     for width in (-3, 2.5):
         with pytest.raises(gd.ShapeError):
             gd.nn.dense(x, width, scope="hidden", rng=np.random.default_rng(0))

@@ -22,7 +22,7 @@ def bessel(order, x):  # type: ignore[no-untyped-def]  # it is copied into gener
     return total
 
 
-def scipys(x):  # type: ignore[no-untyped-def]
+def scipys(x):  # type: ignore[no-untyped-def]  # a kernel is copied into files
     return special.i0(x)
 
 

@@ -231,7 +231,7 @@ def test_a_loop_back_that_is_run_twice_finds_nothing_left(checkpoints: int) -> N
     place = plan.steps.index(("compute", loop.node))
     twice = (("free", loop.node), ("compute", loop.node))
     steps = (*plan.steps[: place + 1], *twice, *plan.steps[place + 1 :])
-    again = gd.compile(G, plan=dataclasses.replace(plan, steps=steps))  # type: ignore[arg-type]
+    again = gd.compile(G, plan=dataclasses.replace(plan, steps=steps))  # type: ignore[arg-type]  # its own steps, changed
     values = arguments(G)
     for name, found in gd.compile(G, plan=plan)(**values).items():
         np.testing.assert_array_equal(again(**values)[name], found)

@@ -196,32 +196,15 @@ def _parts(is_complex, dtype="complex128"):
 def test_a_complex_parameter_is_trained_as_its_two_parts(name, tmp_path):
     optimiser = getattr(gd.train, name)(0.002)
     g, data = _parts(True)
-    one = gd.train.fit(g, data, optimiser=optimiser, epochs=20, batch=2, rng=1, progress=False)
+    options = {"optimiser": optimiser, "batch": 2, "rng": 1, "progress": False}
+    one = gd.train.fit(g, data, epochs=20, **options)
     h, _ = _parts(False)
-    two = gd.train.fit(h, data, optimiser=optimiser, epochs=20, batch=2, rng=1, progress=False)
+    two = gd.train.fit(h, data, epochs=20, **options)
     parts = two.parameters["u"] + 1j * two.parameters["v"]
     np.testing.assert_allclose(one.parameters["z"], parts, rtol=1e-12, atol=1e-14)
-    kept = gd.train.fit(
-        g,
-        data,
-        optimiser=optimiser,
-        epochs=12,
-        batch=2,
-        rng=1,
-        progress=False,
-        checkpoint=tmp_path / "run",
-    )
+    kept = gd.train.fit(g, data, epochs=12, checkpoint=tmp_path / "run", **options)
     assert kept.parameters["z"].dtype == np.complex128
-    again = gd.train.fit(
-        g,
-        data,
-        optimiser=optimiser,
-        epochs=20,
-        batch=2,
-        rng=1,
-        progress=False,
-        checkpoint=tmp_path / "run",
-    )
+    again = gd.train.fit(g, data, epochs=20, checkpoint=tmp_path / "run", **options)
     np.testing.assert_array_equal(again.parameters["z"], one.parameters["z"])
 
 
