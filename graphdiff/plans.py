@@ -15,7 +15,7 @@ from graphdiff.ops.dimension import evaluate_dimension
 from graphdiff.planning.calibrate import CostModel
 from graphdiff.planning.cost import in_own_nodes, named_dimensions, weigh
 from graphdiff.planning.ladder import Choice
-from graphdiff.planning.loops import loops_again
+from graphdiff.planning.loops import evaluated, loops_again
 from graphdiff.planning.planner import plan as plan_dag
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.snapshots import Chosen, Snapshots
@@ -209,7 +209,7 @@ class _Planning:
             in_own_nodes(found, self.weigh(choice)),
             graph=graph,
             planned=self.mark,
-            loops=loops_again(graph, self.sizes),
+            loops=loops_again(graph, lambda count: evaluated(count, self.sizes)),
         )
 
 

@@ -23,7 +23,7 @@ from graphdiff.ops import OPS
 from graphdiff.ops.dimension import evaluate_dimension
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
-from graphdiff.planning.loops import runs
+from graphdiff.planning.loops import evaluated, runs
 
 FORMAT, VERSION = "graphdiff costs", 1
 
@@ -84,8 +84,8 @@ class CostModel:
             return 0.0
         if op.bodies:  # a loop takes its steps, a branch is counted with both sides
             return sum(
-                evaluate_dimension(times, sizes) * sum(self.predict(body, sizes).values())
-                for body, times in runs(graph, node, sizes)
+                evaluated(times, sizes) * sum(self.predict(body, sizes).values())
+                for body, times in runs(graph, node)
             )
         given = (graph.spec(node), *(graph.spec(operand) for operand in graph.operands(node)))
         return self.seconds(op, *(sized(spec, sizes) for spec in given))

@@ -21,7 +21,7 @@ from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.ops.dimension import dimension_names, evaluate_dimension
 from graphdiff.planning.calibrate import CostModel
-from graphdiff.planning.loops import work_of
+from graphdiff.planning.loops import evaluated, work_of
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import Action, Plan, make_plan, with_frees
@@ -82,7 +82,7 @@ def weigh(
     seconds = None if costs is None else costs.predict(graph, known)
     for node, weights in values.dag.nodes.items():
         weights["size"] = evaluate_dimension(bytes_of(graph, node, known), known)
-        work = evaluate_dimension(work_of(graph, node, known), known)
+        work = work_of(graph, node, lambda count: evaluated(count, known))
         weights["cost"] = work if seconds is None else round(1e9 * seconds[node])
     result = nx.DiGraph(**values.dag.graph)
     for node, weights in values.dag.nodes.items():

@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from graphdiff.errors import PlanError
 from graphdiff.graph.body import bodies_of, cut_out, input_names, output_nodes
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.ops.dimension import Dimension, dimension_names, evaluate_dimension
+from graphdiff.ops.dimension import Dimension, evaluate_dimension
 from graphdiff.planning.chain import forward_steps
 from graphdiff.planning.schedule import LoopSteps
 
 
-def runs(
-    graph: Graph, node: str, sizes: Mapping[str, int] | None = None
-) -> list[tuple[Graph, Dimension]]:
+class Again(NamedTuple):
+    """How many steps a loop with checkpoints runs again to come to states that it has not kept.
+
+    The first sweep is not among them where the other loop has ``left`` states.
+    """
+
+    length: Dimension
+    states: int
+    left: bool
+
+    def number(self, sizes: Mapping[str, int]) -> int:
+        """The number for some sizes. A length of 0 has none."""
+        length = evaluate_dimension(self.length, sizes)
+        if length < 1:
+            return 0
+        return forward_steps(length, self.states) - (length - 1) * self.left
+
+
+Count = Dimension | Again
+"""How often something is run, or how many operations that takes."""
+
+
+def evaluated(count: Count, sizes: Mapping[str, int]) -> int:
+    """A count for some sizes."""
+    return count.number(sizes) if isinstance(count, Again) else evaluate_dimension(count, sizes)
+
+
+def runs(graph: Graph, node: str) -> list[tuple[Graph, Count]]:
     """What a node with bodies runs, and how often.
 
     Both sides of a branch are run once, and so is a loop whose length is not known.
-
-    Raises
-    ------
-    PlanError
-        For a loop with checkpoints, if its length is a name without a size.
     """
     params = graph.dag.nodes[node]["params"]
-    length: Dimension = params.get("length", 1)
-    times = [length] * 3
+    times: list[Count] = [params.get("length", 1)] * 3
     if "states" in params:
-        if sizes is None and dimension_names(length):
-            raise PlanError(
-                "how often a loop with checkpoints runs its steps is known for given sizes only",
-                node=node, op=graph.op(node).name, origin=graph.dag.nodes[node]["origin"],
-                hint="sizes={…}",
-            )  # fmt: skip
-        times[2] = _steps_again(evaluate_dimension(length, sizes or {}), params)
+        times[2] = _steps_again(params)
     return list(zip(parts_of(graph, node), times, strict=False))
 
 
-def _steps_again(length: int, params: Mapping[str, Any]) -> int:
-    """How many steps a loop runs again; the first sweep is not, where the other loop left states.
-
-    A length of 0 has none.
-    """
-    if length < 1:
-        return 0
-    first: int = (length - 1) * params["left"]
-    return forward_steps(length, params["checkpoints"]) - first
+def _steps_again(params: Mapping[str, Any]) -> Again:
+    return Again(params["length"], params["checkpoints"], params["left"])
 
 
 def parts_of(graph: Graph, node: str) -> list[Graph]:
@@ -61,33 +66,27 @@ def parts_of(graph: Graph, node: str) -> list[Graph]:
     return [params["body"], *(cut_out(step, end, inputs) for end in ends)]
 
 
-def work_of(graph: Graph, node: str, sizes: Mapping[str, int] | None = None) -> Dimension:
+def work_of(graph: Graph, node: str, number: Callable[[Count], Any]) -> Any:
     """The floating-point operations of a node; of a loop, those of all its steps.
 
-    Raises
-    ------
-    PlanError
-        See `runs`.
+    ``number`` says what a count is: a number for some sizes, or a formula.
     """
     op = graph.op(node)
     if not op.bodies:
-        return op.work(graph.spec(node), *(graph.spec(operand) for operand in graph.operands(node)))
-    total: Dimension = 0
-    for body, times in runs(graph, node, sizes):
-        once: Dimension = 0
-        for inner in body.order():
-            if body.dag.nodes[inner]["op"] not in SOURCES:
-                once = work_of(body, inner, sizes) + once
-        total = once * times + total
+        operands = (graph.spec(operand) for operand in graph.operands(node))
+        return number(op.work(graph.spec(node), *operands))
+    total = number(0)
+    for body, times in runs(graph, node):
+        inner = (name for name in body.order() if body.dag.nodes[name]["op"] not in SOURCES)
+        total += number(times) * sum((work_of(body, name, number) for name in inner), number(0))
     return total
 
 
-def loops_again(graph: Graph, sizes: Mapping[str, int]) -> tuple[LoopSteps, ...]:
+def loops_again(graph: Graph, number: Callable[[Count], Any]) -> tuple[LoopSteps, ...]:
     """The loops of a graph that keep some states at a time and run steps again from them."""
     found = []
     for node in graph.of_op("reversal"):
         params = graph.dag.nodes[node]["params"]
-        length, states = evaluate_dimension(params["length"], sizes), params["checkpoints"]
-        again = _steps_again(length, params)
-        found.append(LoopSteps(node, params["body"].name, length, states, again))
+        length, again = number(params["length"]), number(_steps_again(params))
+        found.append(LoopSteps(node, params["body"].name, length, params["checkpoints"], again))
     return tuple(found)

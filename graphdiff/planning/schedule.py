@@ -46,19 +46,20 @@ class LoopSteps(NamedTuple):
 
     ``repeated`` is r·l − C(s + r, s + 1) for l ``steps`` and s ``snapshots``, where r is the least
     number with C(s + r, s) ≥ l; less l − 1 for the first sweep where the loop itself leaves the
-    states for the way back. Beside it each step is run once more in its step back.
+    states for the way back. Beside it each step is run once more in its step back. In a plan that
+    is made without sizes ``steps`` and ``repeated`` are sympy expressions.
     """
 
     node: str
     name: str
-    steps: int
+    steps: Any
     snapshots: int
-    repeated: int
+    repeated: Any
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {self.steps:,} steps back, {self.snapshots:,} states kept at a time, "
-            f"{self.repeated:,} steps run again to come to the others"
+            f"{self.name}: {_told(self.steps)} steps back, {self.snapshots:,} states kept at a "
+            f"time, {_told(self.repeated)} steps run again to come to the others"
         )
 
 
@@ -146,6 +147,8 @@ class Plan:
         operations, ``account.timeline`` the bytes that are resident in each step, and
         ``account.peak`` the largest of these for all sizes: a ``Max`` of several where it depends
         on the sizes which it is. NumPy's buffers of at most 64 KiB an operand are left out.
+        A loop of t steps that keeps s states runs ``ForwardSteps(t, s)`` steps again, a function of
+        sympy's that is a number where t is one.
 
         Raises
         ------

@@ -20,10 +20,10 @@ import networkx as nx
 import numpy as np
 
 from graphdiff.graph.dag import Graph
-from graphdiff.ops.dimension import Dimension, formula
+from graphdiff.ops.dimension import Dimension, combine, formula
 from graphdiff.ops.lazily import Lazily
 from graphdiff.planning.cost import Scratch, owners
-from graphdiff.planning.loops import work_of
+from graphdiff.planning.loops import Again, Count, loops_again, work_of
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.scratch import bytes_of, inside, workspace_of
 
@@ -66,15 +66,29 @@ def weigh_symbolically(graph: Graph) -> nx.DiGraph:
         if scratch != 0:
             result.add_node(Scratch(node), size=expression(scratch), cost=sympy.Integer(0))
             result.add_edge(Scratch(node), node)
-        size, cost = expression(bytes_of(graph, node)), expression(work_of(graph, node))
+        size, cost = expression(bytes_of(graph, node)), work_of(graph, node, expression)
         result.add_node(node, **attributes, size=size, cost=cost)
         result.add_edges_from((base, node) for base in values.pred[node])
     return result
 
 
-def expression(value: Dimension) -> Any:
-    """A dimension as a sympy expression."""
-    return formula(value) if isinstance(value, str) else sympy.Integer(value)
+def expression(count: Count) -> Any:
+    """A dimension, or how many steps a loop runs again, as a sympy expression."""
+    if not isinstance(count, Again):
+        found = formula(count) if isinstance(count, str) else sympy.Integer(count)
+        return found.replace(sympy.Min, _larger)
+    from graphdiff.planning.repeats import ForwardSteps
+
+    length = expression(count.length)
+    first = expression(combine("max", combine("-", count.length, 1), 0)) if count.left else 0
+    return ForwardSteps(length, count.states) - first
+
+
+def _larger(*parts: Any) -> Any:
+    """``-Max(a, b)`` for ``Min(-a, -b)``."""
+    if not all(part.could_extract_minus_sign() for part in parts):
+        return sympy.Min(*parts)
+    return -sympy.Max(*(-part for part in parts))
 
 
 def account(graph: Graph, steps: Iterable[tuple[str, Hashable]]) -> Account:
@@ -118,13 +132,15 @@ def account(graph: Graph, steps: Iterable[tuple[str, Hashable]]) -> Account:
 
 def in_formulas(plan: Plan) -> Plan:
     """A plan that computes nothing twice, with formulas in place of the numbers for some sizes."""
-    found = plan.account
+    found, graph = plan.account, plan.graph
+    assert graph is not None  # or there is no account
     return replace(
         plan,
         peak_bytes=found.peak,
         cost=found.work,
         lower_bound=found.work,
         timeline=found.timeline,
+        loops=loops_again(graph, expression),
         proof=f"nothing is computed twice; the order is for lengths of {TYPICAL}",
     )
 
@@ -153,13 +169,19 @@ class _Basis:
         for name in size.free_symbols:
             if name not in self.less:
                 self.less[name] = sympy.Symbol(f"{name}-1", nonnegative=True, integer=True)
-        if not size.is_polynomial():  # such as t // 2: never negative, and one thing
-            return {size: 1}
         more = {name: 1 + self.less[name] for name in size.free_symbols}
-        return {
-            monomial: int(factor)
-            for monomial, factor in sympy.expand(size.subs(more)).as_coefficients_dict().items()
-        }
+        terms: dict[Any, int] = {}
+        rest = sympy.Integer(0)
+        for term in sympy.Add.make_args(size):
+            factor, thing = term.as_coeff_Mul()
+            if term.is_polynomial():
+                rest += term
+            elif factor.is_Integer and thing.subs(more).is_nonnegative:  # the larger of two, say
+                terms[thing] = terms.get(thing, 0) + int(factor)
+            else:  # such as (t - 3) // 2 + 5: all of it is never negative, and one thing
+                return {size: 1}
+        found = sympy.expand(rest.subs(more)).as_coefficients_dict()
+        return terms | {monomial: int(factor) for monomial, factor in found.items()}
 
     def expression(self, vector: Vector) -> Any:
         """The expression of a vector, expanded."""

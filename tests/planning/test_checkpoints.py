@@ -217,11 +217,6 @@ def test_what_is_no_number_of_states_is_refused(wrong: Any) -> None:
         recurrent(wrong)
 
 
-def test_a_length_without_a_size_has_no_cost() -> None:
-    with pytest.raises(gd.PlanError, match=r"(?s)given sizes.*test_checkpoints\.py"):
-        gd.plan(recurrent(3), "store")
-
-
 @pytest.mark.parametrize("checkpoints", [2, 5])
 def test_a_loop_back_that_is_run_twice_finds_nothing_left(checkpoints: int) -> None:
     """It takes the states that were left, so the second time it runs its own first sweep."""

@@ -15,7 +15,9 @@ from graphdiff.planning.cost import weigh
 from graphdiff.planning.problem import problem_from_dag
 from graphdiff.planning.schedule import measure
 from graphdiff.planning.symbolic import account
+from tests.planning.test_checkpoints import gated, recurrent
 from tests.planning.test_executed import NETS, measured_peak, tanh_net
+from tests.planning.test_snapshots import deep, repeated
 
 SIZES = ({"t": 100_000, "n": 30}, {"t": 2_000, "n": 2_000}, {"t": 600, "n": 5_000})
 
@@ -95,6 +97,38 @@ def test_a_thousand_layers_have_a_short_formula() -> None:
     index = {name: i for i, name in enumerate(problem.names)}
     steps = [index[node] for action, node in p.steps if action == "compute"]
     assert at(p.peak, {"t": 9_000, "n": 40}) == measure(problem, steps)[0]
+
+
+@pytest.mark.parametrize("net", [recurrent, gated])
+@pytest.mark.parametrize("checkpoints", [1, 2, 5])
+def test_loops_that_keep_states_have_formulas(net: Any, checkpoints: int) -> None:
+    G = net(checkpoints)
+    p = gd.plan(G, "store")
+    for t, n in ((1, 8192), (2, 8192), (5, 8192), (40, 8192), (300, 3000)):
+        sizes = {"t": t, "n": n}
+        numbers = gd.plan(G, "store", sizes=sizes)
+        assert at(p.peak, sizes) == numbers.peak_bytes
+        assert at(p.cost, sizes) == numbers.cost
+        steps, length = (sympy.sympify(part) for part in (p.loops[0].repeated, p.loops[0].steps))
+        assert at(length, sizes) == t
+        swept = t - 1 if checkpoints > 1 else 0
+        assert at(steps, sizes) == numbers.loops[0].repeated == repeated(t, checkpoints) - swept
+    assert "t steps back" in str(p.report())
+
+
+def test_a_limit_is_met_at_other_lengths_too() -> None:
+    """The formulas of a plan that chose states hold for all lengths."""
+    sizes = {"t": 40, "n": 8192}
+    G = deep()
+    limit = gd.plan(G, "store", sizes=sizes).peak_bytes // 2
+    p = gd.plan(G, memory_limit=limit, sizes=sizes, time_limit=1)
+    assert len(p.loops) == 3
+    assert at(p.peak, sizes) == p.peak_bytes
+    assert at(p.account.work, sizes) == p.cost
+    t = sympy.Symbol("t", integer=True, positive=True)
+    work = sympy.lambdify(t, p.account.work.subs(dict.fromkeys(p.peak.free_symbols - {t}, 8192)))
+    assert work(40) == p.cost
+    assert work(80) > 2 * work(40)
 
 
 def test_what_has_no_formula_is_refused(tmp_path: Path) -> None:
