@@ -60,7 +60,7 @@ def minimise(
         judged = recorder.validation is not None and record.best
         return Fit(
             parameters=dict(record.best) if judged else last, last=last,
-            history=dict(record.history),
+            history=record.plain(),
             best_epoch=record.best_epoch if judged else record.epoch,
             epochs=record.epoch, stopped=message, step=cost.function, _trained=graph,
         )  # fmt: skip

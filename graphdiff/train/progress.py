@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 _SECONDS = 0.1  # between two changes of what is shown
 
 
 # Shows how far training has come, in epochs, and the last costs.
-Tell = Callable[[float, Mapping[str, tuple[float, ...]]], None]
+Tell = Callable[[float, Mapping[str, Sequence[float]]], None]
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def bar(name: str, epochs: int, show: bool) -> Iterator[Tell]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task, following = shown.add_task(name, total=epochs), 0.0
 
-        def tell(epochs: float, history: Mapping[str, tuple[float, ...]]) -> None:
+        def tell(epochs: float, history: Mapping[str, Sequence[float]]) -> None:
             nonlocal following
             now = time.monotonic()
             if now >= following:

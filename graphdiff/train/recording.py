@@ -11,12 +11,14 @@ import numpy as np
 
 import graphdiff as gd
 from graphdiff.train.checking import failure, function
+from graphdiff.train.costs import Costs
 from graphdiff.train.data import Array, Data, Examples
 from graphdiff.train.result import Snapshot
 from graphdiff.train.stopping import Stop
 
 Callback = Callable[[Snapshot], Any]
 VALIDATION = "validation "
+_NONE = Costs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,14 @@ class Record:
     """
 
     epoch: int
-    history: Mapping[str, tuple[float, ...]]
+    history: Mapping[str, Costs]
     best_epoch: int
     best: Mapping[str, Array]
     stopped: str = ""
+
+    def plain(self) -> dict[str, tuple[float, ...]]:
+        """The history as it is handed out and written down."""
+        return {name: tuple(costs) for name, costs in self.history.items()}
 
 
 class Recorder:
@@ -105,7 +111,8 @@ class Recorder:
             with np.errstate(all="ignore"):  # `check` looks at what comes of it
                 found = self.measure(**self.validation.whole(), **parameters, **fixed)
             costs = {**costs, **{VALIDATION + name: float(c) for name, c in found.items()}}
-        history = {name: (*record.history.get(name, ()), cost) for name, cost in costs.items()}
+        past = record.history
+        history = {name: past.get(name, _NONE).then(cost) for name, cost in costs.items()}
         watched, epoch = history[self.watched], record.epoch + 1
         best_epoch, best = record.best_epoch, record.best
         if not best_epoch or watched[-1] < watched[best_epoch - 1]:

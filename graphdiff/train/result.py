@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,7 @@ class Snapshot:
 
     epoch: int
     parameters: Values
-    history: Mapping[str, tuple[float, ...]]
+    history: Mapping[str, Sequence[float]]
     watched: str
     best_epoch: int
 

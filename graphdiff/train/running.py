@@ -20,6 +20,7 @@ import numpy as np
 import graphdiff as gd
 from graphdiff.train import checkpoint
 from graphdiff.train.checking import failure
+from graphdiff.train.costs import Costs
 from graphdiff.train.data import Array, Examples
 from graphdiff.train.interrupts import Interrupts
 from graphdiff.train.progress import bar
@@ -218,7 +219,7 @@ class Run:
         best = {name: np.asarray(value) for name, value in record.best.items()} if judged else last
         return Fit(
             parameters={**self.fixed, **(best or last)}, last={**self.fixed, **last},
-            history=dict(record.history), best_epoch=record.best_epoch if judged else record.epoch,
+            history=record.plain(), best_epoch=record.best_epoch if judged else record.epoch,
             epochs=record.epoch, stopped=stopped, step=self.function, _trained=self.graph,
         )  # fmt: skip
 
@@ -249,7 +250,7 @@ class Run:
         record = state.record
         facts = {
             "run": self.fingerprint(), "steps": state.steps, "position": state.position,
-            "total": state.total, "epoch": record.epoch, "history": record.history,
+            "total": state.total, "epoch": record.epoch, "history": record.plain(),
             "best_epoch": record.best_epoch, "stopped": record.stopped, "rates": dict(state.rates),
         }  # fmt: skip
         saver.save(facts, {"values": state.values, "best": record.best})
@@ -272,7 +273,7 @@ class Run:
                 expected="the same network, data, start, optimiser, batch and seed",
                 hint="give it another name, or delete it to begin anew",
             )
-        history = {name: tuple(costs) for name, costs in facts["history"].items()}
+        history = {name: Costs(costs) for name, costs in facts["history"].items()}
         best = parts.get("best", {})
         record = Record(facts["epoch"], history, facts["best_epoch"], best, facts["stopped"])
         values = {name: array[()] for name, array in parts["values"].items()}  # () as calls give it
