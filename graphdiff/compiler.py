@@ -17,7 +17,7 @@ from graphdiff.lower.fast import bare_module, fast_module
 from graphdiff.lower.lending import lending
 from graphdiff.lower.runtime import Compiled
 from graphdiff.lower.source import Module, module
-from graphdiff.planning.cost import marked_steps
+from graphdiff.planning.cost import check_steps, marked_steps
 from graphdiff.planning.schedule import Plan
 from graphdiff.rewrite import DEFAULT, STABLE, Pass, rewritten
 from graphdiff.version import VERSION
@@ -141,6 +141,8 @@ def compile(
     ------
     CompileError
         If the graph has no output, the style is unknown, or the plan is for another graph.
+    PlanError
+        If the steps of the plan were changed, so that one takes what is not in memory.
 
     Notes
     -----
@@ -208,6 +210,11 @@ def _compiled(
 
 def _planned(graph: Graph, plan: Plan) -> Graph:
     """The graph that a plan was made for."""
+    if not isinstance(plan, Plan):
+        raise CompileError(
+            "this is no plan", expected="what gd.plan returns", got=repr(plan),
+            hint="plan=gd.plan(G, …)",
+        )  # fmt: skip
     if plan.graph is None or plan.planned != digest(graph):
         raise CompileError(
             "the plan is for another graph",
@@ -215,6 +222,7 @@ def _planned(graph: Graph, plan: Plan) -> Graph:
             got=repr(plan),
             hint="plan it again: gd.plan(G, …)",
         )
+    check_steps(plan.graph, plan.steps)
     return plan.graph
 
 

@@ -12,6 +12,7 @@ from graphdiff.graph.allocation import collection_paused
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import digest
 from graphdiff.ops.dimension import evaluate_dimension
+from graphdiff.planning.asked import checked_points, checked_seconds, checked_sizes
 from graphdiff.planning.calibrate import CostModel
 from graphdiff.planning.cost import in_own_nodes, named_dimensions, weigh
 from graphdiff.planning.ladder import Choice
@@ -99,10 +100,11 @@ def plan(
     names = named_dimensions(weighed)
     given = any(x is not None for x in (sizes, costs, memory_limit))
     general = strategy == "store" and not given and bool(names)
-    known = dict.fromkeys(names, TYPICAL) if general else sizes or {}
-    planning = _Planning(weighed, digest(graph), known, costs)
+    known = dict.fromkeys(names, TYPICAL) if general else checked_sizes(sizes, names)
+    planning = _Planning(weighed, digest(graph), known, _checked_costs(costs))
     if memory_limit is not None and strategy in ("optimal", "auto") and planning.steps():
-        return planning.chosen(planning.snapshots().plan(strategy, memory_limit, time_limit))
+        seconds = checked_seconds(time_limit)
+        return planning.chosen(planning.snapshots().plan(strategy, memory_limit, seconds))
     dag = planning.weigh({})
     found = plan_dag(dag, strategy, memory_limit, dag.graph["outputs"], time_limit=time_limit)
     found = planning.own(found, {})
@@ -148,15 +150,17 @@ def tradeoff(
     if not isinstance(graph, Graph):
         _refuse_sizes(sizes, costs)
         return tradeoff_dag(graph, outputs, points=points, time_limit=time_limit)
+    points, seconds = checked_points(points), checked_seconds(time_limit)
     weighed = _rewritten(graph, outputs, rewrites)
-    planning = _Planning(weighed, digest(graph), sizes or {}, costs)
+    known = checked_sizes(sizes, named_dimensions(weighed))
+    planning = _Planning(weighed, digest(graph), known, _checked_costs(costs))
     dag = planning.weigh({})
     if planning.steps():
         snapshots = planning.snapshots()
-        plans = undominated(map(planning.chosen, snapshots.curve(points, time_limit)))
+        plans = undominated(map(planning.chosen, snapshots.curve(points, seconds)))
         curve = Tradeoff(plans, False, natural(snapshots.problem({})))
     else:
-        curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=time_limit)
+        curve = tradeoff_dag(dag, dag.graph["outputs"], points=points, time_limit=seconds)
         curve = replace(curve, points=tuple(planning.own(p, {}) for p in curve.points))
     return replace(curve, strategies=tuple(planning.own(p, {}) for p in curve.strategies))
 
@@ -187,7 +191,6 @@ class _Planning:
 
     def steps(self) -> dict[str, int]:
         """The numbers of steps of the loops that have a choice."""
-        self.weigh({})  # which checks the sizes
         found = {
             loop.node: evaluate_dimension(loop.length, self.sizes)
             for loop in loops_back(self.graph)
@@ -221,6 +224,14 @@ def _rewritten(graph: Graph, outputs: Iterable[Hashable] | None, rewrites: Seque
         )
     with collection_paused():
         return rewritten(graph, rewrites)
+
+
+def _checked_costs(costs: CostModel | None) -> CostModel | None:
+    if costs is not None and not isinstance(costs, CostModel):
+        raise PlanError(
+            "the costs are no model of a machine", got=repr(costs), hint="costs=gd.calibrate()"
+        )
+    return costs
 
 
 def _refuse_sizes(sizes: Mapping[str, int] | None, costs: CostModel | None) -> None:

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import networkx as nx
 
-from graphdiff.errors import PlanError, near
+from graphdiff.errors import PlanError
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.ops.dimension import dimension_names, evaluate_dimension
+from graphdiff.planning.asked import checked_sizes
 from graphdiff.planning.calibrate import CostModel
 from graphdiff.planning.loops import evaluated, work_of
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
-from graphdiff.planning.schedule import Action, Plan, make_plan, with_frees
+from graphdiff.planning.schedule import ACTIONS, Action, Plan, make_plan, simulate, with_frees
 from graphdiff.planning.scratch import bytes_of, scratch_of
 
 _COPIED_BY_RESHAPE = frozenset(
@@ -77,7 +78,7 @@ def weigh(
     >>> weigh(g, {"t": 10}).nodes["y"]
     {'phase': 'forward', 'size': 72, 'cost': 9}
     """
-    known = _checked_sizes(graph, sizes or {})
+    known = checked_sizes(sizes, named_dimensions(graph))
     values = owners(graph)
     seconds = None if costs is None else costs.predict(graph, known)
     for node, weights in values.dag.nodes.items():
@@ -171,6 +172,34 @@ def marked_steps(graph: Graph) -> tuple[tuple[Action, str], ...] | None:
     return tuple((act, str(names[node])) for act, node in with_frees(problem.own, sequence))
 
 
+def check_steps(graph: Graph, steps: Any) -> None:
+    """Refuse steps that cannot be the code of a graph.
+
+    Raises
+    ------
+    PlanError
+        If they are no steps of this graph, or break a rule of the model of memory.
+
+    Notes
+    -----
+    Linear in nodes, edges and steps.
+    """
+    dag = owners(graph).dag
+    nx.set_node_attributes(dag, 0, "size")
+    nx.set_node_attributes(dag, 0, "cost")
+    problem = problem_from_dag(dag, dag.graph["outputs"])
+    index = {name: i for i, name in enumerate(problem.names)}
+    try:
+        found = [(ACTIONS[action], index[node]) for action, node in steps]
+    except (KeyError, TypeError, ValueError):
+        raise PlanError(
+            f"the steps are none of the graph {graph.name!r}",
+            expected='pairs ("compute", node) and ("free", node) of values that own memory',
+            hint="leave the steps of a plan as they are, or plan again",
+        ) from None
+    simulate(problem, found)
+
+
 def _is_number(graph: Graph, node: str, operands: list[str], numbers: set[str]) -> bool:
     """Whether a value, unless handed out, is written as a number or as arithmetic on numbers."""
     op = graph.dag._node[node]["op"]
@@ -200,26 +229,6 @@ def named_dimensions(graph: Graph) -> set[str]:
         for part in whole.shape
         for name in dimension_names(part)
     }
-
-
-def _checked_sizes(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
-    names = named_dimensions(graph)
-    for name in names:
-        if name not in sizes:
-            raise PlanError(
-                f"the length of {name!r} is not given",
-                hint=f"sizes={{{name!r}: 32}}, or what it will be",
-            )
-    for name, length in sizes.items():
-        if name not in names:
-            raise PlanError(
-                f"there is no dimension {name!r}",
-                expected=", ".join(sorted(names)) or "no sizes: all dimensions are known",
-                hint=near(name, names),
-            )
-        if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-            raise PlanError(f"the length of {name!r} is not a positive int", got=repr(length))
-    return sizes
 
 
 def in_own_nodes(plan: Plan, dag: nx.DiGraph) -> Plan:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import networkx as nx
 
 from graphdiff.errors import PlanError
+from graphdiff.planning.asked import checked_limit, checked_seconds
 from graphdiff.planning.bounds import least_cost
 from graphdiff.planning.marks import marked
 from graphdiff.planning.optimal import auto, optimal
@@ -94,8 +95,8 @@ def plan(
     Raises
     ------
     PlanError
-        If the limit cannot be met, with the smallest that can; or for an unknown strategy, output
-        or limit.
+        If the limit cannot be met, with the smallest that can; for an unknown strategy or output;
+        or for a limit that is no number.
     GraphError
         If the graph has a cycle, or a size or a cost is missing.
 
@@ -141,19 +142,19 @@ def attempt(
     GraphdiffError
         For all other reasons that `plan` has.
     """
-    if strategy not in STRATEGIES:
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise PlanError(
             f"there is no strategy {strategy!r}", expected="one of " + ", ".join(STRATEGIES)
         )
-    limit = checked_limit(memory_limit)
+    limit, seconds = checked_limit(memory_limit), checked_seconds(time_limit)
     problem = marked(dag, outputs, resident)
     started = time.monotonic()
-    request = Request(problem.problem, limit, started, started + time_limit, progress)
+    request = Request(problem.problem, limit, started, started + seconds, progress)
     answer = STRATEGIES[strategy](request)
     if answer.sequence is None:
         if problem.kept:  # the lowest schedule may compute them again
-            answer = replace(answer, lowest=math.inf)
-        error = refusal(limit, strategy, answer.lowest, answer.peak_bound)
+            answer = replace(answer, lowest=_lowest_once(request, strategy))
+        error = refusal(limit, strategy, answer.lowest, answer.peak_bound, kept=bool(problem.kept))
         return Refused(answer.lowest, answer.peak_bound, error)
     bound = answer.cost_bound
     found = problem.plan(
@@ -163,26 +164,20 @@ def attempt(
         proof=answer.proof,
         limit=limit,
     )
-    if found.peak_bytes > limit:
-        error = PlanError(
-            f"no {strategy!r} schedule that holds what is to be kept was found within {limit:,} "
-            "bytes",
-            got=f"{found.peak_bytes:,} bytes", hint="raise the limit, or mark less with keep()",
-        )  # fmt: skip
-        return Refused(math.inf, 0, error)
+    if found.peak_bytes > limit:  # what is to be kept was computed again
+        lowest = _lowest_once(request, strategy)
+        return Refused(lowest, 0, refusal(limit, strategy, lowest, 0, kept=True))
     return found
 
 
-def checked_limit(memory_limit: float | None) -> float:
-    """A limit in whole bytes, infinite for None."""
-    if memory_limit is None:
-        return math.inf
-    if not memory_limit >= 0:
-        raise PlanError("a memory limit is a number of bytes, 0 or more", got=repr(memory_limit))
-    return math.floor(memory_limit) if math.isfinite(memory_limit) else math.inf
+def _lowest_once(request: Request, strategy: str) -> float:
+    """The lowest peak of what a strategy can do that computes nothing twice, if that is known."""
+    return store(request).lowest if strategy in ("store", "optimal", "auto") else math.inf
 
 
-def refusal(limit: float, strategy: str, lowest: float, bound: float) -> PlanError:
+def refusal(
+    limit: float, strategy: str, lowest: float, bound: float, *, kept: bool = False
+) -> PlanError:
     """The error that says which limit could be met."""
     who = "no schedule" if strategy in ("optimal", "auto") else f"no {strategy!r} schedule"
     if bound >= lowest:
@@ -193,9 +188,11 @@ def refusal(limit: float, strategy: str, lowest: float, bound: float) -> PlanErr
             + (f", but is at least {bound:,}" if bound else "")
         )
     else:
-        smallest = f"at least {bound:,} bytes; no schedule was found"
+        smallest = f"at least {bound:,} bytes" if bound else ""
     hint = "raise the limit"
     if strategy not in ("optimal", "auto"):
         hint += ', or use strategy="auto", which may need less'
+    if kept:
+        hint += ", or mark less with keep()"
     found = "fits" if bound > limit else "was found that fits"
     return PlanError(f"{who} {found} in {limit:,} bytes", expected=smallest, hint=hint)

@@ -13,12 +13,15 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import networkx as nx
-import numpy as np
 
 from graphdiff.errors import GraphError, PlanError
+
+LARGEST = 1e300
+"""Sizes and costs are below it, so that sums of them are floats."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,8 @@ def _given_order(dag: nx.DiGraph) -> list[Hashable]:
 
 def _members(dag: nx.DiGraph, nodes: Iterable[Hashable], role: str) -> list[Hashable]:
     """The nodes, each once and in their order, if all of them are in the graph."""
+    if not isinstance(nodes, Iterable):
+        raise PlanError(f"the {role}s are no list of nodes", got=repr(nodes), hint="outputs=[…]")
     listed = [nodes] if isinstance(nodes, str) else list(nodes)
     for node in listed:
         if node not in dag:
@@ -216,13 +221,14 @@ def _cost(dag: nx.DiGraph, node: Hashable) -> float:
 
 def _number(dag: nx.DiGraph, node: Hashable, attribute: str) -> Any:
     value = dag.nodes[node].get(attribute)
-    if isinstance(value, int | float | np.integer | np.floating) and 0 <= value < math.inf:
+    is_number = isinstance(value, Real)
+    if is_number and 0 <= value < LARGEST:
         return value
     got = f"no {attribute!r}" if value is None else f"{attribute}={value!r}"
     raise GraphError(
         f"every node needs a {attribute}",
         node=str(node),
-        expected="a finite number, 0 or more",
+        expected=f"a number, 0 or more and below {LARGEST}",
         got=got,
         hint=f"dag.nodes[{node!r}][{attribute!r}] = …, or resident=True if it is always there",
     )

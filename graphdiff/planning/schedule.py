@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from graphdiff.planning.symbolic import Account
 
 Action = Literal["compute", "free"]
+ACTIONS: Mapping[str, Action] = {"compute": "compute", "free": "free"}
 Step = tuple[Action, int]
 
 

@@ -20,10 +20,11 @@ from typing import NamedTuple
 import networkx as nx
 
 from graphdiff.errors import PlanError
+from graphdiff.planning.asked import checked_limit
 from graphdiff.planning.ladder import Choice, Taken, ladder, options
 from graphdiff.planning.marks import Marked, marked
 from graphdiff.planning.orders import least_peak
-from graphdiff.planning.planner import Refused, attempt, checked_limit, refusal
+from graphdiff.planning.planner import Refused, attempt, refusal
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.tradeoff import falling
 

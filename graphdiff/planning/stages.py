@@ -123,7 +123,7 @@ def turning_point(problem: Problem) -> int:
     for node in problem.outputs:
         last[node] = len(problem)
     ends = [0] * (len(problem) + 1)
-    most = now = turn = 0
+    most, now, turn = -1, 0, 0
     for node, size in enumerate(problem.sizes):
         ends[last[node]] += size
         now += size - ends[node]

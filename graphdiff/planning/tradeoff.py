@@ -13,6 +13,7 @@ import networkx as nx
 import numpy as np
 
 from graphdiff.errors import PlanError
+from graphdiff.planning.asked import checked_points, checked_seconds
 from graphdiff.planning.exact import front
 from graphdiff.planning.marks import Marked, marked
 from graphdiff.planning.moves import Budget
@@ -131,8 +132,9 @@ def tradeoff(
     peak bytes  cost  overhead  lower bound   gap
             32     5      0.0%            5  0.0%
     """
+    points = checked_points(points)
     problem = marked(dag, outputs, resident)
-    deadline = time.monotonic() + time_limit
+    deadline = time.monotonic() + checked_seconds(time_limit)
     if len(problem.problem) <= FRONT_NODES:
         found = front(problem.problem, budget=Budget(FRONT_STATES, deadline))
         if found.complete:

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from graphdiff.errors import GraphError
 from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.origin import ends_a_line
@@ -165,7 +166,19 @@ def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
     """The graph after the passes, one after the other. It is not changed itself.
 
     Each pass is applied to the graphs inside it first.
+
+    Raises
+    ------
+    GraphError
+        If the passes are none.
     """
+    passes = list(passes) if isinstance(passes, Iterable) else [passes]
+    for one in passes:
+        if not isinstance(one, InPlace) and not callable(one):
+            raise GraphError(
+                "the rewrites are no passes", got=repr(one),
+                expected="functions from graph to graph, or () for none",
+            )  # fmt: skip
     draft: Draft | None = None
     loops = bool(loops_of(graph))
     for one in passes:
