@@ -277,17 +277,7 @@ class Graph:
 
     def operands(self, node: str) -> list[str]:
         """The names of a node's operands, in order of position."""
-        sources = self.dag._pred[node]  # the plain dict: networkx's views take most of the time
-        if len(sources) == 1:
-            for source, keys in sources.items():
-                return [source] if len(keys) == 1 else [source] * len(keys)
-        if len(sources) == 2:
-            (a, at_a), (b, at_b) = sources.items()
-            if len(at_a) == len(at_b) == 1:
-                return [a, b] if 0 in at_a else [b, a]
-        pairs = [(key, source) for source, keys in sources.items() for key in keys]
-        pairs.sort()
-        return [source for _, source in pairs]
+        return in_position(self.dag._pred[node])  # the plain dict: networkx's views are slow
 
     def op(self, node: str) -> Op:
         """The op of a node."""
@@ -562,6 +552,20 @@ class Graph:
         if cell is not None:
             cell.node = name
             self._cells[name] = cell
+
+
+def in_position(sources: Mapping[str, Collection[int]]) -> list[str]:
+    """Operands in order of position, of those given with the positions that each of them has."""
+    if len(sources) == 1:
+        for source, keys in sources.items():
+            return [source] if len(keys) == 1 else [source] * len(keys)
+    if len(sources) == 2:
+        (a, at_a), (b, at_b) = sources.items()
+        if len(at_a) == len(at_b) == 1:
+            return [a, b] if 0 in at_a else [b, a]
+    pairs = [(key, source) for source, keys in sources.items() for key in keys]
+    pairs.sort()
+    return [source for _, source in pairs]
 
 
 def _operands_of(operands: object, op: Op) -> tuple[object, ...]:

@@ -52,16 +52,16 @@ def planned(memory: Memory, steps: Sequence[Step]) -> Buffers:
     """
     stores: list[str] = []
     freed: list[Value] = []
-    seen: dict[str, set[str]] = {}  # for memory by its owner, what is there and shows it
-    for action, node in steps:
-        value, showing = memory.program.values[node], seen.setdefault(memory.owner[node], set())
+    seen: dict[int, set[int]] = {}  # for memory by its owner, what is there and shows it
+    for (action, _), node in zip(steps, memory.numbers(steps), strict=True):
+        value, showing = memory.values[node], seen.setdefault(memory.owner[node], set())
         if action == "free":
             showing.discard(node)
             freed.append(value)
             stores.append("")
             continue
-        fits = (v for v in freed if v.spec == value.spec and v.node in memory.own)
-        unseen = (v for v in fits if not seen[v.node])
+        fits = (v for v in freed if v.spec == value.spec and v.row in memory.own)
+        unseen = (v for v in fits if not seen[v.row])
         found = next(unseen, None) if node in memory.own else None
         stores.append(found.name if found is not None else "")
         showing.add(node)
@@ -92,20 +92,21 @@ def unread(buffers: Buffers, memory: Memory, steps: Sequence[Step]) -> dict[str,
     At the first step that writes the array an argument may still be an operand, if the step works
     element by element: then it is read before it is written over.
     """
-    graph, owner = memory.program.graph, memory.owner
-    last = memory.reads(steps)
-    arguments: dict[Spec, list[str]] = {}
-    for argument in memory.program.arguments:
+    rows, owner = memory.program.rows, memory.owner
+    nodes = memory.numbers(steps)
+    last = memory.reads(nodes)
+    arguments: dict[Spec, list[int]] = {}
+    for argument in map(rows.number.__getitem__, memory.program.arguments):
         if argument not in memory.kept:
-            arguments.setdefault(graph.spec(argument), []).append(argument)
+            arguments.setdefault(rows.facts[argument]["spec"], []).append(argument)
     found: dict[str, tuple[str, ...]] = {}
     for output, begin in buffers.begins.items():
-        node = steps[begin][1]
-        operands = graph.operands(node)
-        other = {owner[o] for o in operands if owner[o] != o or not graph.op(node).elementwise}
+        node, spec = nodes[begin], memory.values[rows.number[output]].spec
+        elementwise = rows.ops[node].elementwise
+        other = {owner[o] for o in rows.operands[node] if owner[o] != o or not elementwise}
         found[output] = tuple(
-            argument
-            for argument in arguments.get(graph.spec(output), ())
+            rows.names[argument]
+            for argument in arguments.get(spec, ())
             if last.get(argument, -1) <= begin - (argument in other)
         )
     return found
@@ -115,27 +116,29 @@ class _Assignment:
     def __init__(
         self, memory: Memory, steps: Sequence[Step], outs: Mapping[str, str], workspace: bool
     ) -> None:
-        self.program, self.steps, self.outs = memory.program, steps, outs
-        self.memory = memory
+        self.program, self.memory = memory.program, memory
+        self.nodes = memory.numbers(steps)
+        number = self.program.rows.number
+        self.outs = {number[output]: text for output, text in outs.items()}
         self.large = workspace
-        self.place: dict[str, str] = {}  # the variable of each value's array
+        self.place: dict[int, str] = {}  # the variable of each value's array
         self.free: dict[Any, list[str]] = {}  # arrays that nothing is in, by what fits in
         self.idle: dict[Any, list[tuple[int, str]]] = {}  # those of the workspace of known sizes
         self.workspace: dict[str, Spec] = {}
         self.views: dict[str, str] = {}
         self.shapes: dict[tuple[str, Spec], str] = {}
-        self.last = memory.last_reads(steps)
-        self.dying: dict[int, list[str]] = {}
-        for node, i in self.last.items():
-            self.dying.setdefault(i, []).append(node)
+        self.dying: dict[int, list[int]] = {}  # by the step that is the last to see them
+        for node, i in memory.reads(self.nodes).items():
+            if node in memory.own and node not in memory.kept:
+                self.dying.setdefault(i, []).append(node)
         self.leads, self.first = self._ways()
 
     def buffers(self) -> Buffers:
         stores: list[str] = []
         begins: dict[str, int] = {}
-        for i, (_, node) in enumerate(self.steps):
+        for i, node in enumerate(self.nodes):
             if node in self.first:
-                begins[self.first[node]] = i
+                begins[self.program.rows.names[self.first[node]]] = i
             dead = self.dying.get(i, [])
             stores.append(self._store(node, dead))
             for other in dead:
@@ -143,34 +146,34 @@ class _Assignment:
                     self._release(other)
         return Buffers(tuple(stores), self.workspace, self.views, begins)
 
-    def _ways(self) -> tuple[dict[str, str], dict[str, str]]:
+    def _ways(self) -> tuple[dict[int, int], dict[int, int]]:
         """For values that lead to an output the next on the way; for the first ones, the output."""
-        leads: dict[str, str] = {}
-        first: dict[str, str] = {}
+        leads: dict[int, int] = {}
+        first: dict[int, int] = {}
         if not self.outs:
             return leads, first
-        places = {node: i for i, (_, node) in enumerate(self.steps) if node in self.memory.own}
+        places = {node: i for i, node in enumerate(self.nodes) if node in self.memory.own}
         for output in self.outs:
-            node: str | None = output
+            node: int | None = output
             while node in places:
-                value, last = self.program.values[node], node
-                node = self._operand(value, self.dying.get(places[node], []), places)
+                last = node
+                node = self._operand(node, self.dying.get(places[node], []), places)
                 if node is not None:
                     leads[node] = last
                 else:
                     first[last] = output
         return leads, first
 
-    def _store(self, node: str, dead: list[str]) -> str:
-        value = self.program.values[node]
+    def _store(self, node: int, dead: list[int]) -> str:
         if node not in self.memory.own:
             return ""
+        value = self.memory.values[node]
         if node in self.first:
             self.place[node] = value.name
             return self.outs[self.first[node]]
         over = next((o for o in dead if self.leads.get(o) == node), None)
         if over is None:
-            over = self._operand(value, [o for o in dead if o not in self.leads], self.place)
+            over = self._operand(node, [o for o in dead if o not in self.leads], self.place)
         if over is not None:
             self.place[node] = self.place.pop(over)
         elif self.large and node not in self.memory.kept and not is_small(value.spec):
@@ -182,18 +185,18 @@ class _Assignment:
             return ""
         return self.place[node]
 
-    def _operand(self, value: Value, dead: list[str], places: Container[str]) -> str | None:
+    def _operand(self, node: int, dead: list[int], places: Container[int]) -> int | None:
         """An operand that an element-wise call may write over, of those that have a place."""
-        graph, kept = self.program.graph, value.node in self.memory.kept
-        if not dead or not graph.op(value.node).elementwise:
+        rows, kept = self.program.rows, node in self.memory.kept
+        if not dead or not rows.ops[node].elementwise:
             return None
-        operands = graph.operands(value.node)
+        operands, spec = rows.operands[node], self.memory.values[node].spec
         behind = [self.memory.owner[operand] for operand in operands]
         for operand in operands:
             if (
                 operand in dead
                 and operand in places
-                and graph.spec(operand) == value.spec
+                and rows.facts[operand]["spec"] == spec
                 and behind.count(operand) == operands.count(operand)
                 and not (kept and self.place.get(operand) in self.workspace)
             ):
@@ -226,9 +229,9 @@ class _Assignment:
             return idle.pop(i)[1]
         return None
 
-    def _release(self, node: str) -> None:
+    def _release(self, node: int) -> None:
         """Let others have a dead value's array."""
-        name, spec = self.place.pop(node), self.program.values[node].spec
+        name, spec = self.place.pop(node), self.memory.values[node].spec
         if name in self.workspace:
             first = self.views.get(name, name)
             nbytes = self.workspace[first].nbytes

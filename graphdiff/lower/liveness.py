@@ -8,9 +8,10 @@ goes through memory in the same order and gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.graph.dag import SOURCES
+from graphdiff.graph.rows import Rows
 from graphdiff.lower.program import Program, Step
 from graphdiff.ops import OPS
 from graphdiff.ops.op import Op
@@ -31,46 +32,46 @@ class Memory:
     """Which values of a program have memory that may be written over.
 
     ``owner`` gives for each node the value whose memory it shows, ``own`` are the values whose
-    memory nobody else can see once they are dead.
+    memory nobody else can see once they are dead, ``kept`` those that are handed out. All are
+    numbers of the program's rows, and ``values`` has the values by them.
     """
 
     def __init__(self, program: Program) -> None:
-        graph = program.graph
+        rows = program.rows
         self.program = program
-        self.owner: dict[str, str] = {}
-        seen: set[str] = set()
-        orderly: set[str] = set()
-        pred = graph.dag._pred
-        for node in program.order:
-            op, operands = graph.op(node), pred[node]  # in no order
+        self.owner: list[int] = []
+        seen = [False] * len(rows.names)
+        orderly: list[bool] = []
+        for i, (op, operands) in enumerate(zip(rows.ops, rows.operands, strict=True)):
             if op.view and operands:
-                self.owner[node] = self.owner[graph.operands(node)[0]]
+                self.owner.append(self.owner[operands[0]])
             else:
-                self.owner[node] = node
+                self.owner.append(i)
                 if not _is_fresh(op):
-                    seen.update(self.owner[operand] for operand in operands)
-            if _is_orderly(graph, node, op, operands, orderly):
-                orderly.add(node)
-        self.kept = {self.owner[node] for node in graph.outputs_by_name.values()}
+                    for operand in operands:
+                        seen[self.owner[operand]] = True
+            orderly.append(_is_orderly(rows, i, orderly))
+        values = program.values.values()
+        self.values = {value.row: value for value in values}
+        self.kept = {self.owner[rows.number[n]] for n in program.graph.outputs_by_name.values()}
         self.own = {
-            node
-            for node, value in program.values.items()
-            if value.quick and value.spec.ndim and node in orderly and node not in seen
+            v.row for v in values if v.quick and v.spec.ndim and orderly[v.row] and not seen[v.row]
         }
+        self.sees = {v.row: [self.owner[rows.number[n]] for n in v.operands] for v in values}
 
-    def reads(self, steps: Sequence[Step]) -> dict[str, int]:
-        """The last step that sees the memory of each value and argument."""
-        last: dict[str, int] = {}
-        for i, (_, node) in enumerate(steps):
+    def numbers(self, steps: Sequence[Step]) -> list[int]:
+        """The node of each step."""
+        number = self.program.rows.number
+        return [number[node] for _, node in steps]
+
+    def reads(self, nodes: Sequence[int]) -> dict[int, int]:
+        """The last step that sees the memory of each value and argument, given those of steps."""
+        last: dict[int, int] = {}
+        for i, node in enumerate(nodes):
             last[node] = i
-            for operand in self.program.values[node].operands:
-                last[self.owner[operand]] = i
+            for seen in self.sees[node]:
+                last[seen] = i
         return last
-
-    def last_reads(self, steps: Sequence[Step]) -> dict[str, int]:
-        """The last step that sees the memory of each value; those handed out are left out."""
-        dying = self.own - self.kept
-        return {node: i for node, i in self.reads(steps).items() if node in dying}
 
 
 def _is_fresh(op: Op) -> bool:
@@ -78,18 +79,17 @@ def _is_fresh(op: Op) -> bool:
     return OPS.get(op.name) is op and (op.quick is not None or op.elementwise or op.name in _FRESH)
 
 
-def _is_orderly(
-    graph: Graph, node: str, op: Op, operands: Iterable[str], orderly: set[str]
-) -> bool:
+def _is_orderly(rows: Rows, node: int, orderly: Sequence[bool]) -> bool:
     """Whether a value's axes are in memory in their order, as far as that makes a difference."""
-    shape = graph.dag._node[node]["spec"].shape
+    shape = rows.facts[node]["spec"].shape
     if len(shape) < 2 or sum(part != 1 for part in shape) < 2:
         return True
+    op, operands = rows.ops[node], rows.operands[node]
     if op.name in SOURCES or op.name in _FROM_ZEROS:
         return True
     if op.name in ("matmul", "outer") and len(shape) == 2:
         return True  # of two axes, one is of the left operand and one of the right
     if op.name == "broadcast_to":  # of an array: its copy begins with the axes that it repeats
-        return all(graph.spec(operand).ndim == 0 for operand in operands)
+        return all(rows.facts[operand]["spec"].ndim == 0 for operand in operands)
     known = OPS.get(op.name) is op and (op.elementwise or op.name in _ORDERLY)
-    return known and orderly.issuperset(operands)
+    return known and all(orderly[operand] for operand in operands)

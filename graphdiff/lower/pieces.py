@@ -23,7 +23,7 @@ OWN = ("np.array(", *FRESH)
 
 @dataclass(slots=True, eq=False)
 class Piece:
-    """A node on its way into the text.
+    """A node on its way into the text; ``row`` is its number among the rows of the graph.
 
     ``text`` stands for it in the expressions of its users; ``code`` is what its own line says, None
     as long as it has none. A ``number`` is one of Python's, not of NumPy's; it is ``whole`` if it
@@ -35,6 +35,7 @@ class Piece:
     """
 
     node: str
+    row: int
     op: Op
     facts: Mapping[str, Any]
     operands: list[Piece]

@@ -6,13 +6,14 @@ Source and pictures are both made from this list, so they tell the same story.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphdiff.graph.dag import Graph
+from graphdiff.graph.rows import Rows
 from graphdiff.lower.names import Names
 from graphdiff.lower.statements import Line
 from graphdiff.ops.dimension import Dim, Shape
@@ -27,8 +28,8 @@ class Value(NamedTuple):
 
     Parameters
     ----------
-    node
-        The node whose value it is.
+    node, row
+        The node whose value it is, and its number among the rows of the graph.
     name
         The variable.
     code
@@ -46,6 +47,7 @@ class Value(NamedTuple):
     """
 
     node: str
+    row: int
     name: str
     code: Written
     spec: Spec
@@ -64,7 +66,7 @@ class Program:
     ``steps`` says what is computed and freed, and when. ``dimensions`` gives the variable of each
     named dimension. ``results`` is the text for each output, and ``reads`` the values in it.
     ``inner_arrays`` are the constants inside loops and branches, by their variables; among them
-    are, in the fast style, numbers that are made arrays once. ``order`` are all nodes, operands
+    are, in the fast style, numbers that are made arrays once. ``rows`` are all nodes, operands
     first.
     """
 
@@ -79,7 +81,7 @@ class Program:
     results: Mapping[str, Written]
     reads: Mapping[str, tuple[str, ...]]
     inner_arrays: Mapping[str, np.ndarray[Any, Any]]
-    order: Sequence[str]
+    rows: Rows
 
     def own_shape(self, shape: Shape) -> Shape:
         """A shape over the variables of the program."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import Graph
+from graphdiff.graph.rows import Rows, rows_of
 from graphdiff.lower.names import Names, Numbered, identifier
 from graphdiff.lower.pieces import Piece
 from graphdiff.lower.program import Program, Step, Value
@@ -51,59 +52,69 @@ def quick_program(
     bare
         Whether variables are numbers, since nobody is going to read them.
     """
-    order = forward_first(graph)
-    steps = schedule or [("compute", node) for node in lines_of(graph, order)]
+    rows = rows_of(graph, forward_first(graph))
+    steps = schedule or [("compute", rows.names[i]) for i in lines_of(rows)]
     own = ("buffer", "math", "out", "results", "take_along_axis", "work", "workspace")
     taken = (*taken, *UFUNCS, *REDUCTIONS, *own)
     names = Numbered(graph, taken) if bare else Names(graph, taken)
-    return QuickWriter(graph, names, steps, order, planned=schedule is not None).program()
+    return QuickWriter(graph, names, steps, rows, planned=schedule is not None).program()
 
 
-def lines_of(graph: Graph, nodes_in_order: Sequence[str]) -> list[str]:
+def lines_of(rows: Rows) -> list[int]:
     """The nodes with a line: what owns memory, and views that are read more than once.
 
     A value that is read once is computed just before, as it would be inside an expression.
     """
-    own, numbers = own_memory(graph, nodes_in_order)
-    nodes, reads, operands = graph.dag._node, graph.dag._succ, graph.dag._pred
-    outputs = set(graph.outputs_by_name.values())
-    order: list[str] = []
-    alone: set[str] = set()  # read by one node only
-    written: set[str] = set()
-    lines = {*own, *_shared_views(graph, numbers)}
-    for node in nodes_in_order:
-        count = sum(map(len, reads[node].values()))
-        if count == 1 and node not in outputs and not nodes[node]["named"]:
-            alone.add(node)
-        if node in alone:
+    own, numbers = own_memory(rows)
+    reads = rows.reads()
+    lines = own.copy()
+    for i in _shared_views(rows, reads, numbers):
+        lines[i] = True
+    outputs = {rows.number[node] for node in rows.graph.outputs_by_name.values()}
+    alone = [  # read by one node only
+        count == 1 and i not in outputs and not facts["named"]
+        for i, (count, facts) in enumerate(zip(reads, rows.facts, strict=True))
+    ]
+    written = [False] * len(alone)
+    order: list[int] = []
+    for i, inside in enumerate(alone):
+        if inside:
             continue
-        stack = [node]
+        stack = [i]
         while stack:
             last = stack[-1]
-            waiting = [o for o in operands[last] if o in alone and o not in written]
+            waiting = [o for o in rows.operands[last] if alone[o] and not written[o]]
             if waiting:
-                stack += reversed(waiting)
+                stack += reversed(_as_joined(rows, last, waiting))
                 continue
-            written.add(stack.pop())
-            if last in lines:
+            written[stack.pop()] = True
+            if lines[last]:
                 order.append(last)
     return order
+
+
+def _as_joined(rows: Rows, node: int, operands: list[int]) -> list[int]:
+    """Some operands of a node in the order in which they were joined to it."""
+    if len(operands) == 1:
+        return operands
+    chosen = set(operands)
+    every = map(rows.number.__getitem__, rows.graph.dag._pred[rows.names[node]])
+    return [operand for operand in every if operand in chosen]
 
 
 _TRIVIAL = frozenset({"result", "transpose", "expand_dims", "identity", "stop_gradient"})
 
 
-def _shared_views(graph: Graph, numbers: set[str]) -> Iterator[str]:
+def _shared_views(rows: Rows, reads: Sequence[int], numbers: Sequence[bool]) -> Iterator[int]:
     """Views that are read more than once, or inside a loop or a branch."""
-    nodes, users = graph.dag._node, graph.dag._succ
-    for node in nodes:
-        op = graph.op(node)
-        if not op.view or node in numbers or op.name == "result":
+    graph, users = rows.graph, rows.graph.dag._succ
+    for i, (node, op) in enumerate(zip(rows.names, rows.ops, strict=True)):
+        if not op.view or numbers[i] or op.name == "result":
             continue
         inside = any(graph.op(user).bodies for user in users[node])
-        often = op.name not in _TRIVIAL and sum(map(len, users[node].values())) > 1
+        often = op.name not in _TRIVIAL and reads[i] > 1
         if (inside or often) and not begins_loops(graph, node):
-            yield node
+            yield i
 
 
 def called(values: Iterable[Value]) -> set[str]:
@@ -144,11 +155,11 @@ class QuickWriter(Writer):
         graph: Graph,
         names: Names,
         steps: Sequence[Step],
-        order: Sequence[str],
+        rows: Rows,
         *,
         planned: bool,
     ) -> None:
-        super().__init__(graph, names, steps, order=order)
+        super().__init__(graph, names, steps, rows=rows)
         self.own_kernels = not planned  # plans know the memory that the usual code takes
         self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
 

@@ -107,8 +107,7 @@ class Source:
         self.graph = written.graph
         self.original = original
         self.version = version
-        values = self.program.values.values()
-        self.used = dict.fromkeys(op for value in values for op in _ops(self.graph, value.nodes))
+        self.used = dict.fromkeys(_ops_used(self.program))
         derivatives = self.graph.dag.graph["derivatives"]
         outputs = self.graph.outputs_by_name
         self.values = tuple(name for name in outputs if name not in derivatives)
@@ -405,6 +404,16 @@ def _into(call: Written, store: str) -> Written:
     positional = isinstance(getattr(np, name, None), np.ufunc) and name not in _NAMED
     keyword = "" if positional or "=" in store else "out="
     return Written(f"{call.text[:-1]}, {keyword}{store})")
+
+
+def _ops_used(program: Program) -> Iterator[Op]:
+    """The ops of a program's values, and of what is inside them."""
+    for value in program.values.values():
+        op = program.rows.ops[value.row]
+        if len(value.nodes) > 1 or op.bodies:
+            yield from _ops(program.graph, value.nodes)
+        else:
+            yield op
 
 
 def _ops(graph: Graph, nodes: Iterable[str]) -> Iterator[Op]:

@@ -15,6 +15,7 @@ import numpy as np
 from graphdiff.graph.body import begins_loops, results
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.origin import ends_a_line
+from graphdiff.graph.rows import Rows, rows_of
 from graphdiff.lower.control import block
 from graphdiff.lower.names import Names
 from graphdiff.lower.pieces import (
@@ -77,23 +78,21 @@ class Writer:
         names: Names,
         schedule: Sequence[Step] | None,
         around: Writer | None = None,
-        order: Sequence[str] | None = None,
+        rows: Rows | None = None,
     ) -> None:
         self.graph = graph
+        self.rows = rows_of(graph, forward_first(graph)) if rows is None else rows
         self.schedule = schedule
         self.follows: bool = schedule is not None or (around is not None and around.follows)
-        self.planned = {node for _, node in schedule or ()}
+        self.planned = {self.rows.number[node] for _, node in schedule or ()}
         self.names = names
         handed = graph.outputs_by_name.values()
         self.outputs = set(handed if around is None else ())
         self.handed = Counter(() if around is None else handed)
         self.inner_arrays: dict[str, np.ndarray[Any, Any]]
         self.inner_arrays = {} if around is None else around.inner_arrays
-        self.pieces: dict[str, Piece] = {}
-        self.order = forward_first(graph) if order is None else order
-        for node in self.order:
-            operands = [self.pieces[operand] for operand in graph.operands(node)]
-            self.pieces[node] = Piece(node, graph.op(node), graph.dag._node[node], operands)
+        self.counts = self.rows.reads()
+        self.pieces = pieces_of(self.rows)
 
     def program(self) -> Program:
         """All values of the graph."""
@@ -118,7 +117,7 @@ class Writer:
             self._results(),
             {name: self._read(node) for name, node in self.graph.outputs_by_name.items()},
             self.inner_arrays,
-            self.order,
+            self.rows,
         )
 
     def _name_dimensions(self) -> None:
@@ -166,7 +165,7 @@ class Writer:
         piece = self.pieces[node]
         text = piece.text.text
         view = piece.op.name in _FREE and "(" not in text
-        if self.schedule is not None and node not in self.planned:
+        if self.schedule is not None and piece.row not in self.planned:
             view = True  # what a plan has no step for is one of something that it has
         if not (view or piece.given or text.isidentifier() or piece.number):
             self._keep(piece)
@@ -174,7 +173,7 @@ class Writer:
 
     def reads(self, node: str) -> int:
         """How often a value is read."""
-        return sum(map(len, self.graph.dag._succ[node].values())) + self.handed[node]
+        return self.counts[self.rows.number[node]] + self.handed[node]
 
     def own_shape(self, shape: Shape) -> Shape:
         """A shape over the variables of the program."""
@@ -251,7 +250,7 @@ class Writer:
         """Whether a value gets a line of its own."""
         node, facts = piece.node, piece.facts
         if self.schedule is not None:
-            return node in self.planned
+            return piece.row in self.planned
         if node in self.outputs:
             return True
         if piece.op.name in ("constant", "size"):
@@ -318,6 +317,7 @@ class Writer:
             nodes += tuple(node for node in own if self.pieces[node].code is None)
         return Value(
             piece.node,
+            piece.row,
             piece.text.text,
             piece.code,
             piece.spec,
@@ -327,6 +327,15 @@ class Writer:
             () if piece.block is None else tuple(piece.block.lines),
             piece.quick,
         )
+
+
+def pieces_of(rows: Rows) -> dict[str, Piece]:
+    """A piece for each node."""
+    pieces: list[Piece] = []
+    each = zip(rows.names, rows.ops, rows.facts, rows.operands, strict=True)
+    for i, (node, op, facts, operands) in enumerate(each):
+        pieces.append(Piece(node, i, op, facts, [pieces[operand] for operand in operands]))
+    return dict(zip(rows.names, pieces, strict=True))
 
 
 def forward_first(graph: Graph) -> list[str]:
@@ -347,8 +356,8 @@ def forward_first(graph: Graph) -> list[str]:
 
 def _holders(values: Mapping[str, Value]) -> dict[str, str]:
     """For each node the value that it is folded into, itself for a value."""
-    holder: dict[str, str] = {}
+    holder = dict(zip(values, values, strict=True))
     for node, value in values.items():
-        holder.update(dict.fromkeys(value.nodes, node))
-    holder.update(zip(values, values, strict=True))
+        if len(value.nodes) > 1:
+            holder.update((inner, node) for inner in value.nodes if inner not in values)
     return holder

@@ -10,7 +10,7 @@ kernel works with) is an operand of its own, a `Scratch`, that costs nothing and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ import networkx as nx
 from graphdiff.errors import PlanError
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.graph.rows import Rows, rows_of
 from graphdiff.ops.dimension import dimension_names, evaluate_dimension
 from graphdiff.planning.asked import checked_sizes
 from graphdiff.planning.calibrate import CostModel
@@ -110,46 +111,38 @@ def owners(graph: Graph) -> Owners:
     In topological order, with each node's ``phase`` and ``policy``, and the graph attribute
     ``outputs``. Linear in nodes and edges.
     """
-    order = graph.order()
-    own, numbers = own_memory(graph, order)
+    rows = rows_of(graph, graph.order())
+    own, numbers = own_memory(rows)
     dag = nx.DiGraph()
-    bases: dict[str, tuple[str, ...]] = {}
-    for node in order:
-        attributes = graph.dag._node[node]
-        if node in numbers or attributes["op"] in SOURCES:
-            bases[node] = ()
+    bases: list[tuple[str, ...]] = []
+    for i, (node, attributes) in enumerate(zip(rows.names, rows.facts, strict=True)):
+        if numbers[i] or attributes["op"] in SOURCES:
+            bases.append(())
             continue
-        behind = dict.fromkeys(base for o in graph.operands(node) for base in bases[o])
-        if node in own:
-            bases[node] = (node,)
+        behind = dict.fromkeys(base for o in rows.operands[i] for base in bases[o])
+        if own[i]:
+            bases.append((node,))
             dag.add_node(node, phase=attributes["phase"])
             dag.add_edges_from((base, node) for base in behind)
         else:
-            bases[node] = tuple(behind)
+            bases.append(tuple(behind))
         policy = attributes.get("policy")
-        if policy is not None and (policy == "keep" or node in own):
-            dag.add_nodes_from(bases[node], policy=policy)  # what is shown by a view is kept
-    outputs = [base for node in graph.outputs_by_name.values() for base in bases[node]]
+        if policy is not None and (policy == "keep" or own[i]):
+            dag.add_nodes_from(bases[i], policy=policy)  # what is shown by a view is kept
+    outputs = [b for node in graph.outputs_by_name.values() for b in bases[rows.number[node]]]
     dag.graph["outputs"] = list(dict.fromkeys(outputs))
-    return Owners(dag, numbers)
+    return Owners(dag, {node for node, number in zip(rows.names, numbers, strict=True) if number})
 
 
-def own_memory(graph: Graph, order: Iterable[str]) -> tuple[set[str], set[str]]:
-    """The nodes whose values own memory, and those that are written into the code as numbers.
-
-    The order is a topological one.
-    """
-    own: set[str] = set()
-    numbers: set[str] = set()
-    handed = set(graph.outputs_by_name.values())
-    for node in order:
-        operands = graph.operands(node)
-        if node not in handed and _is_number(graph, node, operands, numbers):
-            numbers.add(node)
-        elif graph.dag._node[node]["op"] not in SOURCES and _owns_memory(
-            graph, node, operands, handed
-        ):
-            own.add(node)
+def own_memory(rows: Rows) -> tuple[list[bool], list[bool]]:
+    """For each node whether its value owns memory, and whether it is written as a number."""
+    own: list[bool] = []
+    numbers: list[bool] = []
+    handed = {rows.number[node] for node in rows.graph.outputs_by_name.values()}
+    for i, op in enumerate(rows.ops):
+        number = i not in handed and _is_number(rows, i, numbers)
+        numbers.append(number)
+        own.append(not number and op.name not in SOURCES and _owns_memory(rows, i, i in handed))
     return own, numbers
 
 
@@ -200,24 +193,26 @@ def check_steps(graph: Graph, steps: Any) -> None:
     simulate(problem, found)
 
 
-def _is_number(graph: Graph, node: str, operands: list[str], numbers: set[str]) -> bool:
+def _is_number(rows: Rows, i: int, numbers: Sequence[bool]) -> bool:
     """Whether a value, unless handed out, is written as a number or as arithmetic on numbers."""
-    op = graph.dag._node[node]["op"]
-    if graph.spec(node).ndim:
+    op = rows.ops[i].name
+    if rows.facts[i]["spec"].ndim:
         return False
-    return op in ("constant", "size") or (op in _ARITHMETIC and numbers.issuperset(operands))
+    if op in ("constant", "size"):
+        return True
+    return op in _ARITHMETIC and all(numbers[operand] for operand in rows.operands[i])
 
 
-def _owns_memory(graph: Graph, node: str, operands: list[str], handed: Set[str]) -> bool:
-    op = graph.op(node)
+def _owns_memory(rows: Rows, i: int, handed: bool) -> bool:
+    op = rows.ops[i]
     if not op.view:
         return True
-    behind = graph.spec(operands[0])
+    behind = rows.operands[i][0]
     if op.name == "broadcast_to":  # of a number: it is filled in; as an output: it is copied
-        if node in handed:
+        if handed:
             return True
-        return behind.ndim == 0 and not begins_loops(graph, node)
-    return op.name == "reshape" and graph.dag.nodes[operands[0]]["op"] in _COPIED_BY_RESHAPE
+        return rows.facts[behind]["spec"].ndim == 0 and not begins_loops(rows.graph, rows.names[i])
+    return op.name == "reshape" and rows.ops[behind].name in _COPIED_BY_RESHAPE
 
 
 def named_dimensions(graph: Graph) -> set[str]:

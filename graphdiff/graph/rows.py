@@ -1,0 +1,60 @@
+"""The nodes of a graph by numbers, with what is known of each in lists.
+
+Where a graph has hundreds of thousands of nodes, its dicts do not fit into the processor's caches,
+and each look-up by name waits for memory. What goes through all nodes several times reads them once
+and walks lists from then on.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphdiff.graph.dag import Graph, in_position
+from graphdiff.ops.op import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The nodes of a graph in an order in which operands come before their users.
+
+    ``number`` gives a node's place in it, by which all else is found: the attributes in ``facts``,
+    the op, and the numbers of the operands, in order of position.
+    """
+
+    graph: Graph
+    names: Sequence[str]
+    number: Mapping[str, int]
+    facts: Sequence[dict[str, Any]]
+    ops: Sequence[Op]
+    operands: Sequence[Sequence[int]]
+
+    def reads(self) -> list[int]:
+        """How often each node is an operand."""
+        count = [0] * len(self.names)
+        for operands in self.operands:
+            for operand in operands:
+                count[operand] += 1
+        return count
+
+
+def rows_of(graph: Graph, order: Sequence[str]) -> Rows:
+    """The nodes of a graph in a given topological order. Linear in nodes and edges."""
+    nodes, pred = graph.dag._node, graph.dag._pred
+    number = dict(zip(order, range(len(order)), strict=True))
+    in_step = all(all(map(operator.is_, order, names)) for names in (nodes, pred))
+    if in_step:  # as a rule; then no look-up by name
+        facts, sources = list(nodes.values()), pred.values()
+    else:
+        facts, sources = list(map(nodes.__getitem__, order)), map(pred.__getitem__, order)
+    known = {name: graph.find(name) for name in {attributes["op"] for attributes in facts}}
+    return Rows(
+        graph,
+        order,
+        number,
+        facts,
+        [known[attributes["op"]] for attributes in facts],
+        [tuple([number[name] for name in in_position(keys)]) for keys in sources],
+    )
