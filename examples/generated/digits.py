@@ -35,8 +35,10 @@ def log_softmax(x, axis=None):
 def scatter_add_along_axis(x, indices, shape, axis):
     """Return zeros of a shape, with x added along an axis: the adjoint of take_along_axis."""
     out = np.zeros(shape, x.dtype)
-    where = list(np.indices(indices.shape, sparse=True))
-    where[axis] = indices
+    where = [indices] * x.ndim
+    for i, n in enumerate(x.shape):
+        if i != axis:
+            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
     np.add.at(out, tuple(where), x)
     return out
 

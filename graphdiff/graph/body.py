@@ -7,6 +7,7 @@ how bodies are made of other bodies.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -150,6 +151,34 @@ def joined(graph: Graph, node: str) -> dict[int, int]:
         if all(graph.op(reader).name == "scan" for reader in readers):
             found[first] = last
     return found
+
+
+def owner_in(body: Graph, node: str) -> str:
+    """The value whose memory a view shows, itself for what is none."""
+    while body.op(node).view and body.op(node).name != "result":
+        (node, *_) = body.operands(node)
+    return node
+
+
+def borrowed(graph: Graph, node: str) -> set[int]:
+    """The results of a loop or a branch that may share memory with something else."""
+    params = graph.dag.nodes[node]["params"]
+    if graph.op(node).name == "cond":
+        bodies = (params["then"], params["otherwise"])
+        return set().union(*(_shared(body, output_nodes(body)) for body in bodies))
+    if graph.op(node).name == "while_loop":
+        return set(range(params["carries"]))
+    return _shared(params["body"], output_nodes(params["body"])[: params["carries"]])
+
+
+def _shared(body: Graph, outputs: Sequence[str]) -> set[int]:
+    """Of some outputs those that are an input, or show the same memory as another one."""
+    owners = [owner_in(body, output) for output in outputs]
+    times = Counter(owners)
+    return {
+        i for i, owner in enumerate(owners)
+        if body.dag.nodes[owner]["op"] in SOURCES or times[owner] > 1
+    }  # fmt: skip
 
 
 def begins_loops(graph: Graph, node: str) -> bool:

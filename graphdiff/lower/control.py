@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphdiff.graph.body import input_names, output_nodes, results
-from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.graph.body import borrowed, input_names, output_nodes, results
+from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import identifier
 from graphdiff.lower.reversal import leave, reversal
 from graphdiff.lower.statements import defines, renamed, replaced
@@ -16,7 +16,6 @@ from graphdiff.lower.steps import (
     finish,
     forget,
     give,
-    owner_in,
     put_rows,
     slices_of,
     stacks,
@@ -75,7 +74,7 @@ def _scan(writer: Writer, node: str) -> Block:
     written.add(*head, depth=1)
     rest = put_rows(inner, stores, inputs[:carries], counter, written)
     steps(inner, carried, rest, written)
-    finish(carried, taken, body, written, always=False)
+    finish(carried, taken, borrowed(graph, node), written)
     return written
 
 
@@ -101,7 +100,7 @@ def _while(writer: Writer, node: str) -> Block:
     else:
         written.add(f"while {decided.text}:")
     steps(inner, carried, [], written)
-    finish(carried, taken, body, written, always=True)
+    finish(carried, taken, borrowed(graph, node), written)
     return written
 
 
@@ -112,7 +111,7 @@ def _cond(writer: Writer, node: str) -> Block:
     graph, params = writer.graph, writer.pieces[node].facts["params"]
     operands, taken, written = graph.operands(node), results(graph, node), Block()
     variables = {i: writer.names.variable(taken[i][0]) for i in sorted(taken)}
-    written.texts = dict(variables)
+    written.texts, written.borrowed = dict(variables), borrowed(graph, node) & set(variables)
     for header, body in (
         (f"if {writer.pieces[operands[0]].text.text}:", params["then"]),
         ("else:", params["otherwise"]),
@@ -121,7 +120,6 @@ def _cond(writer: Writer, node: str) -> Block:
         give(writer, inner, input_names(body), operands[1:])
         lines = inner.lines()
         written.add(header)
-        owners = [owner_in(body, output) for output in outputs]
         ends: list[str] = []
         called: dict[str, str] = {}
         for i, variable in variables.items():
@@ -133,9 +131,6 @@ def _cond(writer: Writer, node: str) -> Block:
                 inner.pieces[outputs[i]].text = Written(variable)
             else:
                 ends.append(f"{variable} = {typed(inner.pieces[outputs[i]]).text}")
-            source = body.dag.nodes[owners[i]]["op"] in SOURCES
-            if source or owners.count(owners[i]) > 1:
-                written.borrowed.add(i)
         ends = [replaced(text, called) for text in ends]
         written.lines += [line.moved(1) for line in lines]
         written.add(*(ends if ends or lines else ["pass"]), depth=1)

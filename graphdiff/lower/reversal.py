@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphdiff.graph.body import cut_out, input_names, output_nodes, results
+from graphdiff.graph.body import (
+    borrowed,
+    cut_out,
+    input_names,
+    output_nodes,
+    owner_in,
+    results,
+)
 from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.lower.names import identifier, kept_as
 from graphdiff.lower.statements import Line
@@ -20,7 +27,6 @@ from graphdiff.lower.steps import (
     count,
     finish,
     give,
-    owner_in,
     put_rows,
     slices_of,
     stacks,
@@ -58,7 +64,7 @@ def reversal(writer: Writer, node: str) -> Block:
         back.give(name, "", again.pieces[residual])
     rest = put_rows(back, stores, inputs[:carries], counter, written)
     steps(back, carried, rest, written)
-    finish(carried, taken, body, written, always=False)
+    finish(carried, taken, borrowed(writer.graph, node), written)
     return written
 
 

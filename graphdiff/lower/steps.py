@@ -7,13 +7,13 @@ nothing needs the old one any more, so that a step reads ``h = np.tanh(x[i] @ W 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from graphdiff.graph.body import input_names, joined, output_nodes
-from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import identifier
 from graphdiff.lower.statements import (
     Line,
@@ -277,20 +277,14 @@ def _reads(update: str, variable: str) -> bool:
 
 
 def finish(
-    carried: Sequence[Carry],
-    taken: Mapping[int, list[str]],
-    body: Graph,
-    written: Block,
-    *,
-    always: bool,
+    carried: Sequence[Carry], taken: Mapping[int, list[str]], shared: Set[int], written: Block
 ) -> None:
     """Note which variable holds each carried result, and whether another may share its memory."""
     written.carried = [carry.variable for carry in carried]
-    owners = [owner_in(body, carry.after) for carry in carried]
     for i, carry in enumerate(carried):
         if i in taken:
             written.texts[i] = carry.variable
-            if always or body.dag.nodes[owners[i]]["op"] in SOURCES or owners.count(owners[i]) > 1:
+            if i in shared:
                 written.borrowed.add(i)
 
 
@@ -332,10 +326,3 @@ def typed(piece: Piece) -> Written:
 def goes_inside(body: Graph, node: str) -> bool:
     """Whether a value is read in a loop or a branch of a body."""
     return any(body.op(user).bodies for user in body.dag.succ[node])
-
-
-def owner_in(body: Graph, node: str) -> str:
-    """The value whose memory a view shows, itself for what is none."""
-    while body.op(node).view and body.op(node).name != "result":
-        (node, *_) = body.operands(node)
-    return node

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff.errors import DTypeError
-from graphdiff.ops.elementwise import inferred
+from graphdiff.ops.elementwise import in_place, inferred
 from graphdiff.ops.lazily import Lazily
 from graphdiff.ops.notation import ATOM, POWER, Form, Site, Written, call
 from graphdiff.ops.op import Op
@@ -106,6 +106,7 @@ abs2 = Op(
     spreads=True,
     complex=True,
     flops=lambda out, z: 2 * out.size,
+    workspace=lambda out, z: 0 if in_place(out) else out.nbytes,
 )
 sign = Op(
     "sign",

@@ -74,7 +74,7 @@ def inferred(name: str) -> Callable[..., Spec]:
 _IN_PLACE = 256 * 1024  # bytes from which NumPy puts a result into a temporary operand's memory
 
 
-def _in_place(out: Spec) -> bool:
+def in_place(out: Spec) -> bool:
     """Whether NumPy does so; arrays whose sizes are not known are taken to be large."""
     return isinstance(out.nbytes, str) or out.nbytes >= _IN_PLACE
 
@@ -173,6 +173,15 @@ def _factor(site: Site) -> str:
 
 
 def _product_code(site: Site) -> Written:
+    """``a * b``, and of complex values a call where b has no name.
+
+    NumPy computes in place of an operand with no name and puts it first; with fused instructions
+    the last bit of a complex product depends on the order.
+    """
+    left, right = site.operands
+    unnamed = right.binds < ATOM or "(" in right.text
+    if site.specs[0].is_complex and site.specs[1].ndim and unnamed:
+        return Written(f"np.multiply({left.text}, {right.text})")
     return Written(f"{_factor(site)} * {site.operands[1].within(MULTIPLY + 1)}", MULTIPLY)
 
 
@@ -272,7 +281,7 @@ sigmoid = elementwise(
     call("sigmoid"),
     call("σ"),
     kernel=kernels.sigmoid,
-    workspace=lambda out, z: (2 if _in_place(out) else 3) * out.nbytes,
+    workspace=lambda out, z: (2 if in_place(out) else 3) * out.nbytes,
 )
 softplus = elementwise(
     "softplus",
@@ -288,7 +297,7 @@ erf = elementwise(
     call("erf"),
     kernel=kernels.erf,
     saved=False,
-    workspace=lambda out, x: (9 if _in_place(out) else 10) * out.nbytes,
+    workspace=lambda out, x: (9 if in_place(out) else 10) * out.nbytes,
 )
 relu = elementwise(
     "relu",

@@ -19,6 +19,8 @@ from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.shaping import equal_but_for
 from graphdiff.ops.spec import Spec, broadcast, broadcasts, normal_axis, shape_text
 
+_BUFFER = 1 << 16  # bytes of indices that NumPy takes at a time
+
 Slice = tuple[Dimension | None, Dimension | None, int | None]
 Index = tuple[int | Slice | None, ...]
 
@@ -266,6 +268,19 @@ def _along_code(site: Site) -> Written:
     return Written(f"scatter_add_along_axis({x}, {indices}, {shape}, {site.params['axis']})")
 
 
+def _along_workspace(
+    out: Spec, x: Spec, indices: Spec, *, axis: int, shape: Shape | None = None
+) -> Dimension:
+    """The positions along the other axes, and a buffer of NumPy's, where there are any."""
+    if indices.ndim < 2:
+        return 0
+    total = combine("min", indices.nbytes, _BUFFER)
+    for other, length in enumerate(indices.shape):
+        if other != axis:
+            total = combine("+", total, combine("*", 8, length))
+    return total
+
+
 def _bracketed(site: Site) -> Written:
     x, *indices = site.operands
     return Written(f"{x.within(ATOM)}[{', '.join(index.text for index in indices)}]")
@@ -356,7 +371,7 @@ take_along_axis = Op(
     quick=call("take_along_axis", "axis"),
     quick_kernel=quick_kernels.take_along_axis,
     formula=_bracketed,
-    workspace=lambda out, x, indices, axis: indices.nbytes,
+    workspace=_along_workspace,
     complex=True,
 )
 scatter_add_along_axis = Op(
@@ -377,7 +392,7 @@ scatter_add_along_axis = Op(
     kernel=kernels.scatter_add_along_axis,
     quick_kernel=quick_kernels.scatter_add_along_axis,
     flops=lambda out, x, *indices: x.size,
-    workspace=lambda out, x, indices, shape, axis: indices.nbytes,
+    workspace=_along_workspace,
     complex=True,
 )
 

@@ -219,10 +219,16 @@ logsumexp = Op(
 )
 
 
-def _spread(out: Spec, x: Spec, axis: Axis) -> Any:
-    """An array beside the result, and NumPy's buffer as one value is spread over an axis."""
-    known = not isinstance(out.nbytes, str)
-    return out.nbytes + (min(out.nbytes, 64 * 1024) if known else 64 * 1024)
+_BUFFER = 8192  # elements that NumPy spreads over an axis at a time
+
+
+def _spread(out: Spec, more: int = 0) -> Any:
+    """An array beside the result, and NumPy's buffer as one value is spread over an axis.
+
+    ``more`` are bytes of an element that are buffered too.
+    """
+    buffered = min(out.size, _BUFFER) if isinstance(out.size, int) else _BUFFER
+    return out.nbytes + buffered * (out.dtype.itemsize + more)
 
 
 softmax = Op(
@@ -238,7 +244,7 @@ softmax = Op(
     kernel=kernels.softmax,
     quick_kernel=quick_kernels.softmax,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
-    workspace=lambda out, x, axis: _spread(out, x, axis) + out.size,  # and what is the largest
+    workspace=lambda out, x, axis: _spread(out, 1) + out.size,  # and what is the largest
 )
 log_softmax = Op(
     "log_softmax",
@@ -253,7 +259,7 @@ log_softmax = Op(
     kernel=kernels.log_softmax,
     quick_kernel=quick_kernels.log_softmax,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
-    workspace=_spread,
+    workspace=lambda out, x, axis: _spread(out),
 )
 
 OPS = (sum_, mean, max_, min_, logsumexp, softmax, log_softmax)

@@ -6,11 +6,12 @@ written into the code. Inputs, parameters and constants are there throughout and
 
 Memory that an op takes only while it runs (NumPy's buffers where shapes or dtypes differ, what a
 kernel works with) is an operand of its own, a `Scratch`, that costs nothing and has no other use.
+What is handed out as a copy is an output of its own, a `Copied`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from graphdiff.graph.rows import Rows, rows_of
 from graphdiff.ops.dimension import dimension_names, evaluate_dimension
 from graphdiff.planning.asked import checked_sizes
 from graphdiff.planning.calibrate import CostModel
+from graphdiff.planning.copies import Copied, copied_outputs
 from graphdiff.planning.loops import evaluated, work_of
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
@@ -59,7 +61,8 @@ def weigh(
     -------
     networkx.DiGraph
         In topological order, with the graph attribute ``outputs``. A node that takes a notable
-        amount of memory while it runs has a `Scratch` among its operands.
+        amount of memory while it runs has a `Scratch` among its operands; of what is handed out as
+        a copy the `Copied` is an output too.
 
     Raises
     ------
@@ -91,18 +94,30 @@ def weigh(
         arrays = [operand for operand in graph.operands(node) if operand not in values.numbers]
         scratch = scratch_of(graph, node, arrays, known)
         if scratch > weights["size"] // 20:
-            result.add_node(Scratch(node), **{**weights, "size": scratch, "cost": 0})
+            own = {**weights, "size": scratch, "cost": 0}
+            if own.get("policy") == "keep":  # the value, not what it takes to compute it
+                del own["policy"]
+            result.add_node(Scratch(node), **own)
             result.add_edge(Scratch(node), node)
         result.add_node(node, **weights)
         result.add_edges_from((base, node) for base in values.dag.pred[node])
+    for name, bases in values.copies.items():
+        size = evaluate_dimension(graph.spec(graph.outputs_by_name[name]).nbytes, known)
+        result.add_node(Copied(name), phase="gradient", size=size, cost=0)
+        result.add_edges_from((base, Copied(name)) for base in bases)
+        result.graph["outputs"].append(Copied(name))
     return result
 
 
 class Owners(NamedTuple):
-    """The values that own memory, and the nodes that are written into the code as numbers."""
+    """The values that own memory, and the nodes that are written into the code as numbers.
+
+    ``copies`` are the outputs that are handed out as copies, with what is behind them.
+    """
 
     dag: nx.DiGraph
     numbers: set[str]
+    copies: Mapping[str, tuple[str, ...]]
 
 
 def owners(graph: Graph) -> Owners:
@@ -131,7 +146,10 @@ def owners(graph: Graph) -> Owners:
             dag.add_nodes_from(bases[i], policy=policy)  # what is shown by a view is kept
     outputs = [b for node in graph.outputs_by_name.values() for b in bases[rows.number[node]]]
     dag.graph["outputs"] = list(dict.fromkeys(outputs))
-    return Owners(dag, {node for node, number in zip(rows.names, numbers, strict=True) if number})
+    found = {node for node, number in zip(rows.names, numbers, strict=True) if number}
+    places = graph.outputs_by_name
+    copies = {name: bases[rows.number[places[name]]] for name in copied_outputs(graph)}
+    return Owners(dag, found, copies)
 
 
 def own_memory(rows: Rows) -> tuple[list[bool], list[bool]]:
@@ -230,15 +248,16 @@ def in_own_nodes(plan: Plan, dag: nx.DiGraph) -> Plan:
     """A plan of a weighed graph in terms of the graph's own nodes.
 
     The memory that a node takes while it runs is counted just then, wherever the plan made room
-    for it.
+    for it; copies that are handed out, in the last step.
     """
     problem = problem_from_dag(dag, dag.graph["outputs"])
     index = {name: i for i, name in enumerate(problem.names)}
     sequence: list[int] = []
     for action, node in plan.steps:
-        if action == "compute" and not isinstance(node, Scratch):
+        if action == "compute" and is_own(node):
             scratch = index.get(Scratch(str(node)))
             sequence += [index[node]] if scratch is None else [scratch, index[node]]
+    sequence += [i for i, name in enumerate(problem.names) if isinstance(name, Copied)]
     exact = make_plan(
         problem,
         sequence,
@@ -246,11 +265,17 @@ def in_own_nodes(plan: Plan, dag: nx.DiGraph) -> Plan:
         strategy=plan.strategy,
         proof=plan.proof,
     )
-    kept = [i for i, (_, node) in enumerate(exact.steps) if not isinstance(node, Scratch)]
+    kept = [i for i, (_, node) in enumerate(exact.steps) if is_own(node)]
+    timeline = [exact.timeline[i] for i in kept]
     return replace(
         exact,
         steps=tuple(exact.steps[i] for i in kept),
-        timeline=tuple(exact.timeline[i] for i in kept),
-        stored=tuple(node for node in exact.stored if not isinstance(node, Scratch)),
-        recomputed=tuple(node for node in exact.recomputed if not isinstance(node, Scratch)),
+        timeline=(*timeline[:-1], max(timeline[-1], exact.timeline[-1])) if kept else (),
+        stored=tuple(filter(is_own, exact.stored)),
+        recomputed=tuple(filter(is_own, exact.recomputed)),
     )
+
+
+def is_own(node: Hashable) -> bool:
+    """Whether a node of a weighed graph is one of the graph's own."""
+    return not isinstance(node, Scratch | Copied)

@@ -223,6 +223,8 @@ class _Step:
         """Whether NumPy puts the result in the place of an operand."""
         op, operands = self.body.op(name).name, self.body.operands(name)
         usable = operands if op in _EITHER else operands[:1] if op in _FIRST else []
+        if op == "multiply" and self.body.spec(operands[0]).is_complex:  # see its code
+            usable = operands[: not self.holds[operands[1]]]
         large = isinstance(own, int) and own >= _IN_PLACE
         return large and any(self.holds[operand] == own for operand in usable)
 

@@ -22,7 +22,8 @@ import numpy as np
 from graphdiff.graph.dag import Graph
 from graphdiff.ops.dimension import Dimension, combine, formula
 from graphdiff.ops.lazily import Lazily
-from graphdiff.planning.cost import Scratch, owners
+from graphdiff.planning.copies import Copied
+from graphdiff.planning.cost import Scratch, is_own, owners
 from graphdiff.planning.loops import Again, Count, loops_again, work_of
 from graphdiff.planning.schedule import Plan
 from graphdiff.planning.scratch import bytes_of, inside, workspace_of
@@ -55,7 +56,7 @@ def weigh_symbolically(graph: Graph) -> nx.DiGraph:
     PlanError
         If an op can say what memory it works in for numbers only.
     """
-    values, numbers = owners(graph)
+    values, numbers, copies = owners(graph)
     result = nx.DiGraph(**values.graph)
     for node, attributes in values.nodes.items():
         op, out = graph.op(node), graph.spec(node)
@@ -69,6 +70,10 @@ def weigh_symbolically(graph: Graph) -> nx.DiGraph:
         size, cost = expression(bytes_of(graph, node)), work_of(graph, node, expression)
         result.add_node(node, **attributes, size=size, cost=cost)
         result.add_edges_from((base, node) for base in values.pred[node])
+    for name in copies:
+        result.add_node(
+            Copied(name), size=expression(graph.spec(graph.outputs_by_name[name]).nbytes)
+        )
     return result
 
 
@@ -117,6 +122,9 @@ def account(graph: Graph, steps: Iterable[tuple[str, Hashable]]) -> Account:
         cost = dag.nodes[node]["cost"]
         costs[cost] = costs.get(cost, 0) + 1
     work = sympy.factor(sum((cost * times for cost, times in costs.items()), sympy.Integer(0)))
+    copies = [basis[size] for node, size in sizes.items() if isinstance(node, Copied)]
+    if copies and states:  # which are made at the end
+        states[-1] = sum(copies, now)
     found: dict[tuple[Any, ...], Any] = {}
     timeline = []
     for state in states:
@@ -126,7 +134,7 @@ def account(graph: Graph, steps: Iterable[tuple[str, Hashable]]) -> Account:
         timeline.append(found[key])
     largest = [sympy.factor(found[tuple(state)]) for state in _largest(found)]
     peak = sympy.Max(*largest, evaluate=len(largest) < 2)
-    own = {node: size for node, size in sizes.items() if not isinstance(node, Scratch)}
+    own = {node: size for node, size in sizes.items() if is_own(node)}
     return Account(own, work, peak, tuple(timeline))
 
 
