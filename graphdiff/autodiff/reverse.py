@@ -27,8 +27,8 @@ from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_
 from graphdiff.errors import GradientError, here
 from graphdiff.graph import numpy_api
 from graphdiff.graph.body import results
-from graphdiff.graph.dag import Graph
-from graphdiff.graph.order import order_among, users_of
+from graphdiff.graph.dag import Graph, in_position
+from graphdiff.graph.order import entries, order_among, users_of
 from graphdiff.graph.setting import Marking
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Shape
@@ -159,11 +159,13 @@ def _active(
     """The nodes between the targets and the roots, in order, with the positions of path edges."""
     order = order_among(graph.dag, users_of(graph.dag, targets))
     reached: dict[str, tuple[int, ...]] = {}
-    for node in order:
-        operands = graph.operands(node)
+    read: list[list[str]] = []
+    for node, facts, sources in entries(graph.dag, order):
+        operands = in_position(sources)
+        read.append(operands)
         along = [i for i, operand in enumerate(operands) if operand in reached]
         if along:
-            op = graph.op(node)
+            op = graph.find(facts["op"])
             if op.name == "result":
                 along = along if _passes(graph, node, operands[0], reached) else []
             elif not op.bodies:
@@ -175,9 +177,8 @@ def _active(
         if along or node in targets:
             reached[node] = tuple(along)
     needed = roots & reached.keys()
-    for node in reversed(order):
+    for node, operands in zip(reversed(order), reversed(read), strict=True):
         if node in needed:
-            operands = graph.operands(node)
             needed.update(operands[i] for i in reached[node])
     return {node: positions for node, positions in reached.items() if node in needed}
 

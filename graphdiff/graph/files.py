@@ -16,7 +16,8 @@ import networkx as nx
 import numpy as np
 
 from graphdiff.errors import FileError
-from graphdiff.graph.dag import Graph
+from graphdiff.graph.dag import Graph, in_position
+from graphdiff.graph.order import entries
 from graphdiff.ops.dimension import Dim
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
@@ -159,17 +160,15 @@ def digest(graph: Graph) -> str:
 
 def fingerprint(graph: Graph) -> str:
     """The whole of what `digest` shortens; graphs inside nodes count by their own."""
-    nodes = graph.dag._node
     hashed = hashlib.sha256(repr((graph.name, graph.outputs_by_name)).encode())
-    for name in graph.order():
-        facts = nodes[name]
+    for name, facts, sources in entries(graph.dag, graph.order()):
         params = {
             key: fingerprint(value) if isinstance(value, Graph) else value
             for key, value in facts["params"].items()
         }
         spec = facts["spec"]
         said = (
-            name, facts["op"], graph.operands(name), spec.shape, _dtype_text(spec.dtype),
+            name, facts["op"], in_position(sources), spec.shape, _dtype_text(spec.dtype),
             _encode_all(params), facts.get("policy"),
         )  # fmt: skip
         hashed.update(repr(said).encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import networkx as nx
@@ -27,6 +27,23 @@ def in_order_of_declaration(dag: nx.DiGraph, nodes: Iterable[Any]) -> list[Any]:
     return [given[i] for i in sorted(range(len(given)), key=numbers.__getitem__)]
 
 
+def entries(
+    dag: nx.DiGraph, order: Sequence[Any]
+) -> Iterator[tuple[Any, dict[str, Any], dict[Any, Any]]]:
+    """Nodes in a given order, each with its attributes and what its operands are joined by.
+
+    As a rule it is the order in which they stand; then none is looked up by its name, which on a
+    large graph is mostly a wait for memory. Nodes that have been given may be edited meanwhile.
+    """
+    nodes, pred = dag._node, dag._pred  # plain dicts: networkx's views take most of the time
+    in_step = len(order) == len(nodes) and all(
+        all(map(operator.is_, order, names)) for names in (nodes, pred)
+    )
+    if in_step:
+        return zip(order, list(nodes.values()), list(pred.values()), strict=True)
+    return zip(order, map(nodes.__getitem__, order), map(pred.__getitem__, order), strict=True)
+
+
 def topological_order(dag: nx.DiGraph) -> list[Any]:
     """The nodes of a DAG in the order of declaration, operands moved before their users.
 
@@ -39,38 +56,37 @@ def topological_order(dag: nx.DiGraph) -> list[Any]:
     """
     nodes = in_order_of_declaration(dag, dag)
     pred = dag._pred  # the plain dict: networkx's views take most of the time
-    done: set[Any] = set()
     in_step = all(map(operator.is_, nodes, pred))  # as a rule: then no look-up by name
     sources = pred.values() if in_step else map(pred.__getitem__, nodes)
+    done: set[Any] = set()
+    order: list[Any] = []
     for node, operands in zip(nodes, sources, strict=True):
         if not done.issuperset(operands):
-            break
-        done.add(node)
-    else:
-        return nodes
-
-    order: list[Any] = []
-    done.clear()
-    for root in nodes:
-        if root in done:
-            continue
-        stack = [(root, _operands_first(dag, root))]
-        open_nodes = {root}
-        while stack:
-            node, rest = stack[-1]
-            following = next((n for n in rest if n not in done), None)
-            if following is None:
-                stack.pop()
-                open_nodes.discard(node)
-                done.add(node)
-                order.append(node)
-            elif following in open_nodes:
-                chain = [entry for entry, _ in stack]
-                raise _cycle([*chain[chain.index(following) :], following])
-            else:
-                open_nodes.add(following)
-                stack.append((following, _operands_first(dag, following)))
+            _visit(dag, node, done, order)
+        elif node not in done:
+            done.add(node)
+            order.append(node)
     return order
+
+
+def _visit(dag: nx.DiGraph, root: Any, done: set[Any], order: list[Any]) -> None:
+    """Put a node into the order, and before it all that it is computed from."""
+    stack = [(root, _operands_first(dag, root))]
+    open_nodes = {root}
+    while stack:
+        node, rest = stack[-1]
+        following = next((n for n in rest if n not in done), None)
+        if following is None:
+            stack.pop()
+            open_nodes.discard(node)
+            done.add(node)
+            order.append(node)
+        elif following in open_nodes:
+            chain = [entry for entry, _ in stack]
+            raise _cycle([*chain[chain.index(following) :], following])
+        else:
+            open_nodes.add(following)
+            stack.append((following, _operands_first(dag, following)))
 
 
 def users_of(dag: nx.DiGraph, nodes: Iterable[Any]) -> set[Any]:

@@ -7,12 +7,12 @@ and walks lists from then on.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphdiff.graph.dag import Graph, in_position
+from graphdiff.graph.order import entries
 from graphdiff.ops.op import Op
 
 
@@ -42,19 +42,12 @@ class Rows:
 
 def rows_of(graph: Graph, order: Sequence[str]) -> Rows:
     """The nodes of a graph in a given topological order. Linear in nodes and edges."""
-    nodes, pred = graph.dag._node, graph.dag._pred
     number = dict(zip(order, range(len(order)), strict=True))
-    in_step = all(all(map(operator.is_, order, names)) for names in (nodes, pred))
-    if in_step:  # as a rule; then no look-up by name
-        facts, sources = list(nodes.values()), pred.values()
-    else:
-        facts, sources = list(map(nodes.__getitem__, order)), map(pred.__getitem__, order)
+    facts: list[dict[str, Any]] = []
+    operands: list[tuple[int, ...]] = []
+    for _, attributes, sources in entries(graph.dag, order):
+        facts.append(attributes)
+        operands.append(tuple([number[name] for name in in_position(sources)]))
     known = {name: graph.find(name) for name in {attributes["op"] for attributes in facts}}
-    return Rows(
-        graph,
-        order,
-        number,
-        facts,
-        [known[attributes["op"]] for attributes in facts],
-        [tuple([number[name] for name in in_position(keys)]) for keys in sources],
-    )
+    ops = [known[attributes["op"]] for attributes in facts]
+    return Rows(graph, order, number, facts, ops, operands)

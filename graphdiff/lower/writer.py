@@ -14,6 +14,7 @@ import numpy as np
 
 from graphdiff.graph.body import begins_loops, results
 from graphdiff.graph.dag import SOURCES, Graph
+from graphdiff.graph.order import entries
 from graphdiff.graph.origin import ends_a_line
 from graphdiff.graph.rows import Rows, rows_of
 from graphdiff.lower.control import block
@@ -340,16 +341,15 @@ def pieces_of(rows: Rows) -> dict[str, Piece]:
 
 def forward_first(graph: Graph) -> list[str]:
     """The topological order, with all that is of the forward phase before the gradient."""
-    nodes, pred = graph.dag._node, graph.dag._pred
     order = graph.order()
-    phases = [nodes[node]["phase"] for node in order]
-    if "forward" not in phases[phases.count("forward") :]:
+    forward = [facts["phase"] == "forward" for _, facts, _ in entries(graph.dag, order)]
+    if not any(forward[forward.count(True) :]):
         return order
-    early = dict.fromkeys(
-        node for node in order if nodes[node]["phase"] == "forward" and not pred[node]
-    )
-    for node in order:
-        if nodes[node]["phase"] == "forward" and all(operand in early for operand in pred[node]):
+    pred = graph.dag._pred
+    chosen = [node for node, early in zip(order, forward, strict=True) if early]
+    early = dict.fromkeys(node for node in chosen if not pred[node])
+    for node in chosen:
+        if all(operand in early for operand in pred[node]):
             early[node] = None
     return [*early, *(node for node in order if node not in early)]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.graph.dag import Graph
+from graphdiff.graph.dag import Graph, in_position
 from graphdiff.graph.files import fingerprint
+from graphdiff.graph.order import entries
 from graphdiff.rewrite.bodies import narrow
 from graphdiff.rewrite.engine import Draft, in_place, loops_of
 from graphdiff.rewrite.merging import absorb, hand_in_once, stack_once
@@ -30,11 +31,10 @@ def share(draft: Draft) -> None:
     for node in scans:
         stack_once(result, node)
     first: dict[Any, str] = {}
-    for node in draft.order():
-        attributes = result.dag._node[node]
+    for node, attributes, sources in entries(result.dag, draft.order()):
         if attributes["op"] in ("input", "parameter"):
             continue
-        operands = result.operands(node)
+        operands = in_position(sources)
         if attributes["op"] in _COMMUTATIVE:
             operands.sort()
         key: tuple[Any, ...] = (attributes["op"], *operands)
