@@ -261,8 +261,8 @@ class _Search:
             budget = Budget(FIRST_STATES, time.monotonic() + REFUSAL_SECONDS)
             found = lowest(self.problem, budget=budget)
             self.peak_bound = max(self.peak_bound, found.bound)
-            for peak, _, _ in found.answers:
-                self.lowest = min(self.lowest, peak)
+            for _, _, sequence in found.answers:
+                self._take(sequence)
 
 
 def _candidates(request: Request, thorough: bool) -> Iterator[list[int]]:

@@ -25,7 +25,10 @@ _IN_PLACE = 1 << 18  # bytes from which on NumPy computes in place of an operand
 _EITHER = frozenset({"add", "multiply"})
 _FIRST = frozenset({"subtract", "divide"})
 
+_MOVING = frozenset({"slice", "transpose"})
+
 Sizes = Mapping[str, int] | None
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def bytes_of(graph: Graph, node: str, sizes: Sizes = None) -> Dimension:
@@ -65,31 +68,63 @@ def scratch_of(graph: Graph, node: str, arrays: Sequence[str], sizes: Mapping[st
     else:
         dtype = np.result_type(*(spec.dtype for spec in specs)) if specs else out.dtype
         alike = {dtype}
+    strided = _strided(graph, arrays, specs, sizes)
     buffered = sum(
-        spec.size != 1
-        and (spec.shape != out.shape or spec.dtype not in alike or _strided(graph, operand, sizes))
-        for operand, spec in zip(arrays, specs, strict=True)
+        spec.size != 1 and (spec.shape != out.shape or spec.dtype not in alike or gaps)
+        for spec, gaps in zip(specs, strided, strict=True)
     )
     return int(buffered * min(out.size, _BUFFER) * dtype.itemsize)
 
 
-def _strided(graph: Graph, node: str, sizes: Mapping[str, int]) -> bool:
-    """Whether a value is a part of an array with gaps in memory, which NumPy reads by a buffer."""
-    if graph.op(node).name != "slice":
-        return False
-    (source,) = graph.operands(node)
-    whole = _sized(graph.spec(source), sizes)
+def _strided(
+    graph: Graph, arrays: Sequence[str], specs: Sequence[Spec], sizes: Mapping[str, int]
+) -> list[bool]:
+    """Which operands NumPy reads by a buffer, since they are not in memory as the others are."""
+    if not any(graph.op(node).name in _MOVING for node in arrays):
+        return [False] * len(arrays)
+    layouts = [_layout(graph, node, sizes) for node in arrays]
+    large = [layout for layout, spec in zip(layouts, specs, strict=True) if spec.size != 1]
+    alike = len({layout.strides for layout in large}) < 2
+    if alike and all(map(_has_no_gaps, large)):
+        return [False] * len(arrays)
+    return [not layout.flags.c_contiguous for layout in layouts]
+
+
+def _layout(graph: Graph, node: str, sizes: Mapping[str, int]) -> Array:
+    """An array with the strides of a value, though with the memory of one element."""
+    views = []
+    while graph.op(node).name in _MOVING:
+        views.append(graph.dag.nodes[node])
+        (node,) = graph.operands(node)
+    whole = _sized(graph.spec(node), sizes)
     one, strides = np.empty(1, whole.dtype), [whole.dtype.itemsize]
     for length in reversed(whole.shape[1:]):
         strides.insert(0, strides[0] * int(length))
+    strides = strides[: whole.ndim]
     array = np.lib.stride_tricks.as_strided(one, tuple(map(int, whole.shape)), strides)
-    index = tuple(
+    for view in reversed(views):
+        params = view["params"]
+        if view["op"] == "transpose":
+            array = array.transpose(params["axes"])
+        else:
+            array = array[_index(params["index"], sizes)]
+    return array
+
+
+def _index(index: Sequence[Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
+    """A basic index with numbers for names."""
+    return tuple(
         slice(*(evaluate_dimension(part, sizes) if part is not None else None for part in entry))
         if isinstance(entry, tuple)
         else entry
-        for entry in graph.dag.nodes[node]["params"]["index"]
+        for entry in index
     )
-    return not array[index].flags.c_contiguous
+
+
+def _has_no_gaps(array: Array) -> bool:
+    """Whether its elements are side by side in memory, whatever the order of its axes."""
+    axes = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+    return array.transpose(axes).flags.c_contiguous
 
 
 def workspace_of(graph: Graph, node: str, out: Spec, specs: Sequence[Spec]) -> Any:

@@ -359,3 +359,19 @@ def test_complex_products_have_one_order() -> None:
     for found in (gd.compile(G, plan=plan)(**values), gd.compile(G, style="fast")(**values)):
         for name, value in wanted.items():
             np.testing.assert_array_equal(found[name], value)
+
+
+@pytest.mark.parametrize("kind", ["turned", "both", "every second", "alone"])
+def test_operands_that_lie_in_memory_another_way_are_buffered(kind: str) -> None:
+    g = gd.Graph()
+    x, w = g.input("x", (256, 32), "complex128"), g.input("w", (32, 256), "complex128")
+    y = {
+        "turned": lambda: x * w.T,
+        "both": lambda: w.T * np.transpose(w),
+        "every second": lambda: x[::2] * x[:128],
+        "alone": lambda: np.exp(w.T),
+    }[kind]()
+    g.output("y", y)
+    values = {"x": np.ones((256, 32), complex), "w": np.ones((32, 256), complex)}
+    p = gd.plan(g)
+    assert measured_peak(gd.compile(g, plan=p), values) == pytest.approx(p.peak_bytes, rel=0.05)
