@@ -200,6 +200,7 @@ class Sweep:
         self.products = 0
         self.contributions: dict[str, list[Cotangent]] = {}
         self.table: dict[str, Cotangent] = {}
+        self.of: dict[str, list[str]] = {}  # what each value is the cotangent of
 
     def path_edges(self) -> int:
         """The number of edges that the sweep goes along."""
@@ -219,6 +220,9 @@ class Sweep:
                     cotangent = self.accumulate(node)
                     self.table[node] = cotangent
                     self.pull_back(node, cotangent)
+        for name, nodes in self.of.items():
+            self.mention(name, nodes)
+        self.of.clear()
 
     def marking(self, node: str) -> Marking:
         """Nodes added within are marked as a gradient's, made for this node."""
@@ -236,7 +240,7 @@ class Sweep:
         parts = self.contributions.pop(node)
         total = parts[0] if len(parts) == 1 else self.total(parts)
         if total.mask is None:
-            self.attribute(total.value, node)
+            self.of.setdefault(total.value.name, []).append(node)
         return total
 
     def total(self, parts: Sequence[Cotangent]) -> Cotangent:
@@ -280,12 +284,11 @@ class Sweep:
             value = value.astype(spec.dtype)
         return broadcast_to(value, spec.shape)
 
-    def attribute(self, value: Tensor, node: str) -> None:
-        """Note what a value is the cotangent of."""
-        attributes = self.graph.dag._node[value.name]
-        if attributes["phase"] == "forward":  # a cotangent that was given
-            return
-        attributes["of"] = (*attributes.get("of", ()), node)
+    def mention(self, value: str, nodes: Iterable[str]) -> None:
+        """Let a value say what it is the cotangent of."""
+        attributes = self.graph.dag._node[value]
+        if attributes["phase"] != "forward":  # a cotangent that was given
+            attributes["of"] = (*attributes.get("of", ()), *nodes)
 
     def pull_back(self, node: str, cotangent: Cotangent) -> None:
         """One vector-Jacobian product for each edge of the node that is on a path."""
@@ -409,10 +412,10 @@ def _add_output(sweep: Sweep, name: str, node: str, disconnected: str) -> None:
         if found is not None:
             value = sweep.whole(node)
             if value.name != found.value.name:
-                sweep.attribute(value, node)
+                sweep.mention(value.name, [node])
         else:
             if node not in sweep.active:
                 refuse_disconnected(graph, seed, node, disconnected)
             value = broadcast_to(graph.constant(0.0, dtype=spec.dtype), spec.shape)
-            sweep.attribute(value, node)
+            sweep.mention(value.name, [node])
     add_derivative(graph, seed, name, value)

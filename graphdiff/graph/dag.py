@@ -186,7 +186,7 @@ class Graph:
         self._check_free(name, node)
         attributes = self.dag.nodes[node]
         if not attributes["named"] and attributes["op"] not in SOURCES:
-            self._rename(node, name)
+            self._rename(node, name, ())  # an output has a name
             mention_instead(self.dag, node, name)
             node = name
         self.outputs_by_name[name] = node
@@ -540,14 +540,19 @@ class Graph:
         """Whether a tensor of another graph may be an operand in this one."""
         return False
 
-    def _rename(self, node: str, name: str) -> None:
-        """Give a node the user's name; tensors that hold it follow. Cost: its degree."""
+    def _rename(self, node: str, name: str, returned: Iterable[str] | None = None) -> None:
+        """Give a node the user's name; tensors that hold it follow.
+
+        Cost: its degree, and the number of outputs, unless those that it is returned as are given.
+        """
         self._check_free(name, node)
         if node != name:
             relabel(self.dag, node, name)
         self.dag.nodes[name]["named"] = True
         outputs = self.outputs_by_name
-        outputs.update({output: name for output, found in outputs.items() if found == node})
+        if returned is None:
+            returned = [output for output, found in outputs.items() if found == node]
+        outputs.update(dict.fromkeys(returned, name))
         cell = self._cells.pop(node, None)
         if cell is not None:
             cell.node = name

@@ -46,10 +46,9 @@ def least_peak(problem: Problem) -> int:
         for node, operands in enumerate(problem.operands)
     ]
     # Whatever output is computed last, the others are in memory then.
-    ends = []
-    for node in problem.outputs:
-        present = {*problem.outputs, *problem.operands[node]}
-        ends.append(sum(sizes[u] for u in present))
+    outputs = set(problem.outputs)
+    kept = sum(sizes[node] for node in outputs)
+    ends = [kept + sum(sizes[u] for u in set(problem.operands[node]) - outputs) for node in outputs]
     return max(max(together, default=0), min(ends, default=0))
 
 

@@ -78,6 +78,7 @@ def _repeat_inside(graph: Graph, node: str) -> None:
         with body.marking(phase=body.dag.nodes[inputs[i]]["phase"]):
             value = body.apply("broadcast_to", (body[one],), {"shape": shape})
         draft.replace(inputs[i], value.name)
+    draft.settled()
     order = [i for i in range(len(operands)) if i not in same]
     order[last - len(same) : last - len(same)] = same
     names = dict(zip(same, once, strict=True))

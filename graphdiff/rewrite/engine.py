@@ -27,24 +27,22 @@ _INHERITED = ("phase", "scope", "origin", "seed", "via")
 class Draft:
     """A copy of a graph in which nodes give way to others.
 
-    What gradient nodes say of forward ones (``of``, ``via``) stays true: an index tells which
-    nodes mention which. The variable of the user's line stays with the value that the line gave to
-    it, and is taken off the parts of that value, which may be put together otherwise.
+    What gradient nodes say of forward ones (``of``, ``via``) is put right by `settled`. The
+    variable of the user's line stays with the value that the line gave to it, and is taken off the
+    parts of that value, which may be put together otherwise.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph.copy()
         self.dag = self.graph.dag
-        self.mentions: dict[str, list[str]] = {}
+        self.became: dict[str, str] = {}  # since the draft was settled, what stands for what
         parts = [n for n, a in self.dag._node.items() if "local" in a]
         for node in [n for n in parts if not ends_a_line(self.dag, n)]:
             del self.dag._node[node]["local"]
-        for node, attributes in self.dag._node.items():
-            for mentioned in (*attributes.get("of", ()), attributes.get("via")):
-                if mentioned is not None and mentioned != node:
-                    self.mentions.setdefault(mentioned, []).append(node)
         self.loops = any(a["spec"].parts for a in self.dag._node.values())  # or branches
-        self.kept = Counter(self.graph.outputs_by_name.values())
+        self.outputs: dict[str, list[str]] = {}  # what each node is returned as
+        for output, node in self.graph.outputs_by_name.items():
+            self.outputs.setdefault(node, []).append(output)
         self.in_order = True  # a copy is; nodes that come later or take another name stand last
 
     def order(self) -> list[str]:
@@ -67,48 +65,59 @@ class Draft:
         new["declared"] = min(new["declared"], old["declared"])  # its place in the order
         if "of" in old and new["phase"] == "gradient":
             new["of"] = tuple(dict.fromkeys((*new.get("of", ()), *old["of"])))
-            for value in old["of"]:
-                self.mentions.setdefault(value, []).append(replacement)
         if old.get("policy") == "keep":
             new["policy"] = "keep"
         if "local" in old and new["phase"] == old["phase"]:
             new.setdefault("local", old["local"])
         self.remove_dead([node])
-        self._mention_instead(node, replacement)
+        self.became.pop(replacement, None)  # what had that name before is of no account any more
+        self.became[node] = replacement
         if old["named"] and not new["named"] and node not in dag:
-            self.graph._rename(replacement, node)
+            returned = self.outputs.pop(replacement, [])
+            self.graph._rename(replacement, node, returned)
             self.in_order = False
-            self.kept[node] = self.kept.pop(replacement, 0)
-            self._mention_instead(replacement, node)
+            if returned:
+                self.outputs[node] = returned
+            del self.became[node]
+            self.became[replacement] = node
             return node
         return replacement
 
     def _move_outputs(self, node: str, replacement: str) -> None:
-        count = self.kept.pop(node, 0)
-        if count:
-            self.kept[replacement] += count
-            outputs = self.graph.outputs_by_name
-            outputs.update({name: replacement for name, found in outputs.items() if found == node})
-
-    def _mention_instead(self, node: str, replacement: str) -> None:
-        moved = self.mentions.pop(node, [])
-        for user in moved:
-            attributes = self.dag._node.get(user, {})
-            if attributes.get("via") == node:
-                attributes["via"] = replacement
-            if node in attributes.get("of", ()):
-                changed = (replacement if name == node else name for name in attributes["of"])
-                attributes["of"] = tuple(dict.fromkeys(changed))
+        moved = self.outputs.pop(node, [])
         if moved:
-            self.mentions.setdefault(replacement, []).extend(moved)
+            self.outputs.setdefault(replacement, []).extend(moved)
+            self.graph.outputs_by_name.update(dict.fromkeys(moved, replacement))
+
+    def settled(self) -> Graph:
+        """The graph, in which nodes mention what stands in the place of others now."""
+        became = self.became
+        if became:
+            for attributes in self.dag._node.values():
+                of = attributes.get("of", ())
+                if not became.keys().isdisjoint(of):
+                    attributes["of"] = tuple(dict.fromkeys(map(self._now, of)))
+                if attributes.get("via") in became:
+                    attributes["via"] = self._now(attributes["via"])
+            became.clear()
+        return self.graph
+
+    def _now(self, node: str) -> str:
+        """What stands in the place of a node. Cost: constant on average, as paths get shorter."""
+        passed = []
+        while node in self.became:
+            passed.append(node)
+            node = self.became[node]
+        self.became.update(dict.fromkeys(passed, node))
+        return node
 
     def remove_dead(self, candidates: Iterable[str]) -> None:
         """Remove those of the nodes that nobody uses, and what they alone used."""
-        dag, kept = self.dag, self.kept
+        dag, outputs = self.dag, self.outputs
         stack = list(candidates)
         while stack:
             node = stack.pop()
-            if node not in dag or dag._succ[node] or kept[node]:
+            if node not in dag or dag._succ[node] or node in outputs:
                 continue
             if dag._node[node]["op"] in ("input", "parameter"):
                 continue
@@ -142,7 +151,7 @@ class InPlace:
         """The graph that comes out of the edits."""
         draft = Draft(graph)
         self.edit(draft)
-        return draft.graph
+        return draft.settled()
 
     @property
     def __name__(self) -> str:
@@ -191,12 +200,13 @@ def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
             one.edit(draft)
             graph = draft.graph
         else:
-            draft = None
+            if draft is not None:
+                graph, draft = draft.settled(), None
             if loops:
                 graph = graph.copy()
                 _within(graph, one)
             graph = one(graph)
-    return graph
+    return graph if draft is None else draft.settled()
 
 
 def loops_of(graph: Graph) -> list[str]:

@@ -42,7 +42,7 @@ def hand_in_once(graph: Graph, node: str) -> None:
         draft, inputs = Draft(params["body"]), input_names(params["body"])
         for i, k in same.items():
             draft.replace(inputs[i], inputs[k])
-        graph.dag.nodes[node]["params"] = {**params, "body": draft.graph}
+        graph.dag.nodes[node]["params"] = {**params, "body": draft.settled()}
 
 
 # -- loops that another one contains ---------------------------------------------------------------

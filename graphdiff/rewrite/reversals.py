@@ -128,7 +128,7 @@ def run_again(graph: Graph, snapshots: Mapping[str, int]) -> Graph:
         if loop.node in snapshots:
             _run_again(draft, loop, snapshots[loop.node])
     narrow(draft)
-    return draft.graph
+    return draft.settled()
 
 
 def _run_again(draft: Draft, loop: LoopBack, snapshots: int) -> None:

@@ -39,6 +39,33 @@ def layered(count: int, width: int = 1000) -> gd.Graph:
     return g
 
 
+def parameters(count: int) -> gd.Graph:
+    """A sum of squares of as many parameters as that."""
+    g = gd.Graph("parameters")
+    squares = [g.parameter(f"w{i}") ** 2 for i in range(count)]
+    g.output("J", sum(squares[1:], squares[0]))
+    return g
+
+
+def outputs(count: int) -> gd.Graph:
+    """A chain every value of which is an output."""
+    g = gd.Graph("outputs")
+    h = g.parameter("w", (4,))
+    for i in range(count):
+        h = g.output(f"h{i}", np.tanh(h))
+    g.output("J", h.sum())
+    return g
+
+
+def terms(count: int) -> gd.Graph:
+    """A sum of as many multiples of one parameter."""
+    g = gd.Graph("terms")
+    w = g.parameter("w", (4,))
+    parts = [w * float(i) for i in range(2, count + 2)]
+    g.output("J", np.sum(sum(parts[1:], parts[0])))
+    return g
+
+
 def seconds(declare: Callable[[int], gd.Graph], count: int) -> dict[str, float]:
     gc.collect()
     times = [time.process_time()]
@@ -74,3 +101,12 @@ def test_time_is_linear_in_nodes(declare: Callable[[int], gd.Graph]) -> None:
     ratio = all_large / all_small
     print(f"  {'all':8}  {all_small:7.3f} s  {all_large:7.2f} s  ratio {ratio:5.1f}")
     assert ratio <= 12
+
+
+@pytest.mark.parametrize("declare", [parameters, outputs, terms])
+def test_no_node_has_too_many_neighbours(declare: Callable[[int], gd.Graph]) -> None:
+    """Four times the arguments, results or users take less than six times as long."""
+    seconds(declare, 500)
+    ratio = sum(best(declare, 8_000).values()) / sum(best(declare, 2_000).values())
+    print(f"\n{declare.__name__}: 2,000 and 8,000, ratio {ratio:.1f}")
+    assert ratio <= 6
