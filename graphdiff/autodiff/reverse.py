@@ -87,7 +87,11 @@ def gradient(
         _add_output(sweep, name, node, disconnected)
     graph.dag.graph["sweeps"] = {
         **graph.dag.graph["sweeps"],
-        root_name: {"edges": sweep.path_edges(), "products": sweep.products},
+        root_name: {
+            "edges": sweep.path_edges(),
+            "products": sweep.products,
+            "until": graph._declared,
+        },
     }
     return graph
 

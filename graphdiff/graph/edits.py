@@ -6,6 +6,7 @@ Its public methods do the same node by node and edge by edge, which is most of t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import networkx as nx
@@ -61,10 +62,12 @@ def relabel(dag: nx.MultiDiGraph, node: str, name: str) -> None:
 def mention_instead(dag: nx.MultiDiGraph, node: str, name: str) -> None:
     """Let gradient nodes say the new name of a node that they are the gradient of.
 
-    Only nodes that stood there before a sweep can be mentioned, so this seldom has work.
+    Only nodes that stood there before a sweep ended can be mentioned, so this seldom has work.
     """
-    facts = dag.graph
-    if dag.nodes[name].get("seed") not in (None, *facts["sweeps"]) or not facts["sweeps"]:
+    facts, renamed = dag.graph, dag.nodes[name]
+    if renamed.get("seed") not in (None, *facts["sweeps"]) or not facts["sweeps"]:
+        return
+    if renamed["declared"] >= max(sweep.get("until", inf) for sweep in facts["sweeps"].values()):
         return
 
     def changed(mentioned: str) -> str:

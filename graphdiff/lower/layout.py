@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ def quoted(name: str) -> str:
 def wrap(line: str) -> list[str]:
     """A statement as one or more lines: one that does not fit is split at its last brackets.
 
+    Of a ``del`` that does not fit, several are made.
+
     Examples
     --------
     >>> for part in wrap("y = np.concatenate([" + ", ".join(f"part_{i}" for i in range(9)) + "])"):
@@ -39,6 +42,9 @@ def wrap(line: str) -> list[str]:
         return [line]
     text = line.lstrip(" ")
     indent = line[: len(line) - len(text)]
+    if text.startswith("del "):
+        rows = textwrap.wrap(text.removeprefix("del "), WIDTH - len(indent) - len("del "))
+        return [f"{indent}del {row.removesuffix(',')}" for row in rows]
     span = _last_brackets(text)
     if span is not None:
         start, stop = span
@@ -63,8 +69,33 @@ def _operands(indent: str, value: str) -> list[str]:
     for operators in _OPERATORS:
         parts = _split(value, operators)
         if len(parts) > 1:
-            return [f"{indent}{operator.lstrip()}{item}" for operator, item in parts]
-    return [indent + value]
+            terms = [operator.lstrip() + item for operator, item in parts]
+            return [line for term in terms for line in _term(indent, term)]
+    return _term(indent, value)
+
+
+def _term(indent: str, text: str) -> list[str]:
+    """A part of an expression, split in its widest brackets if it does not fit."""
+    span = _widest_brackets(text)
+    if len(indent) + len(text) <= WIDTH or span is None:
+        return [indent + text]
+    start, stop = span
+    inner = indent + "    "
+    items = [_operands(inner, item) for _, item in _split(text[start + 1 : stop], (", ",))]
+    comma = "," if len(items) > 1 else ""
+    lines = [line for first in items for line in (*first[:-1], first[-1] + comma)]
+    return [f"{indent}{text[: start + 1]}", *lines, f"{indent}{text[stop:]}"]
+
+
+def _widest_brackets(text: str) -> tuple[int, int] | None:
+    """Where the widest of the outermost brackets open and close."""
+    start, spans = 0, []
+    for position, char, depth in _depths(text):
+        if depth == 0 and char in "([{":
+            start = position
+        elif depth == 0 and char in ")]}":
+            spans.append((start, position))
+    return max(spans, key=lambda span: span[1] - span[0], default=None)
 
 
 def _depths(text: str) -> Iterator[tuple[int, str, int]]:

@@ -160,6 +160,7 @@ class QuickWriter(Writer):
         planned: bool,
     ) -> None:
         super().__init__(graph, names, steps, rows=rows)
+        self.follows = planned
         self.own_kernels = not planned  # plans know the memory that the usual code takes
         self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
 

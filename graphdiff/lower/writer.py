@@ -37,6 +37,7 @@ from graphdiff.ops.notation import Site, Written
 from graphdiff.ops.sources import is_imaginary
 
 LIMIT = 66  # columns of an expression, beyond which a part of it becomes a value of its own
+_DEEPEST = 100  # parentheses of an expression; Python takes no more than 200 in one another
 _SCALARS = frozenset({"squeeze", "reshape"})  # a view without axes is made a number
 _FREE = frozenset({"transpose", "expand_dims"})  # views: written again at each use
 _WHOLE = frozenset({"add", "subtract", "multiply", "negative"})
@@ -70,7 +71,7 @@ class Writer:
 
     ``around`` is the writer of the graph that holds this one; the outputs are then for a loop or a
     branch to use, and ``handed`` says how often. What ``follows`` a plan, in loops too, has lines
-    where the plan knows of them, however wide they are.
+    where the plan knows of them, however wide they are as long as Python takes them.
     """
 
     def __init__(
@@ -199,7 +200,8 @@ class Writer:
             return
         written = self._expression(piece)
         while len(written.text) > LIMIT and (wide := widest(piece.operands)) is not None:
-            if self.follows:
+            deep = written.text.count("(") > _DEEPEST
+            if self.schedule is not None or (self.follows and not deep):
                 break
             self._keep(wide)
             written = self._expression(piece)

@@ -192,13 +192,15 @@ def _optimisers(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Opti
     """The optimiser of each parameter that is to be trained."""
     if optimiser is None:
         optimiser = adam()
+    parameters = list(graph.parameters)
     if not isinstance(optimiser, Mapping):
-        optimiser = dict.fromkeys(graph.parameters, optimiser)
+        optimiser = dict.fromkeys(parameters, optimiser)
+    known = set(parameters)
     for name, each in optimiser.items():
-        if name not in graph.parameters:
+        if name not in known:
             raise gd.GraphError(
                 f"there is no parameter {name!r} in {graph.name!r}",
-                expected=", ".join(graph.parameters),
+                expected=", ".join(parameters),
             )
         if not isinstance(each, Optimiser):
             raise gd.ArgumentError(
@@ -210,7 +212,7 @@ def _optimisers(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Opti
             f"{graph.name!r} has nothing to train", expected="one or more parameters",
             hint='declare it with g.parameter("w", …)',
         )  # fmt: skip
-    return {name: optimiser[name] for name in graph.parameters if name in optimiser}
+    return {name: optimiser[name] for name in parameters if name in optimiser}
 
 
 def _refuse_unused(network: gd.Graph, of: str, names: list[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import graphdiff as gd
 
@@ -336,3 +337,33 @@ def test_a_state_that_becomes_another_one_is_stacked_once() -> None:
             scope["value_and_grad"](w, x)[1]["w"], gd.grad(f)(w, x), err_msg=source
         )
     gd.check_gradients(f, (w, x))
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_long_step_is_written_in_lines_that_fit(style: str, planned: bool) -> None:
+    """Python takes no more than 200 brackets in one another; a reader no more than 100 columns."""
+
+    def f(x: Any) -> Any:
+        def step(h: Any, _: Any) -> Any:
+            for _ in range(250):
+                h = np.sin(h) * 1.01
+            return h, h
+
+        h, every = gd.scan(step, x, length=2)
+        return np.sum(h * every)
+
+    x = np.array([0.3, 0.7])
+    g = gd.trace(f, x)
+    G = gd.gradient(g, of="out", wrt=["x"])
+    plan = gd.plan(G, strategy="store") if planned else None
+    compiled = gd.compile(G, style=style, plan=plan)
+    assert max(map(len, compiled.source.split("\n"))) <= 100
+    h, every = x, []
+    for _ in range(2):
+        for _ in range(250):
+            h = np.sin(h) * 1.01
+        every.append(h)
+    plain = np.sum(h * np.stack(every))
+    assert compiled(x=x)["out"] == pytest.approx(plain, rel=1e-12)
+    assert gd.grad(f)(x) == pytest.approx(compiled(x=x)["dout/dx"], rel=1e-12)
