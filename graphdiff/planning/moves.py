@@ -12,7 +12,10 @@ Two facts make searches quick.
   grows just when w, being an ancestor of another member of W, will be computed again.
 - If w is no ancestor of another member of W, needing its operands in its stead takes no more bytes,
   and its computation fits, then some best schedule computes w here: in any other one, w can be
-  moved to this place, since nothing in between uses it. No other choice has to be tried.
+  moved to this place, since nothing in between uses it. No other choice has to be tried. The same
+  holds if w costs nothing and its operands are in W: it can be computed once more. An operand that
+  costs nothing and is computed from nothing, such as the memory that an op works in, takes no bytes
+  in the stead of w: it can be computed just before.
 """
 
 from __future__ import annotations
@@ -63,6 +66,13 @@ class Moves:
         for node in reversed(range(len(problem))):
             for consumer in problem.consumers[node]:
                 self.descendants[node] |= self.descendants[consumer] | 1 << consumer
+        free = sum(
+            1 << node
+            for node, operands in enumerate(problem.operands)
+            if not (operands or problem.costs[node])
+            and (recompute or len(problem.consumers[node]) == 1)
+        )
+        self._lasting = [operands & ~free for operands in self.operands]
         self._size_of = {0: 0}
 
     def size(self, values: int) -> int:
@@ -90,9 +100,12 @@ class Moves:
             operands = self.operands[node]
             during = size + self.size(operands & ~wanted)
             less = during - self.sizes[node]
-            move = (node, wanted ^ bit | operands, less, during, self.costs[node] if again else 0)
-            if not again and less <= size and during <= cap:
-                return [move]
+            repeat = self.costs[node] if again else 0
+            move = (node, wanted ^ bit | operands, less, during, repeat)
+            if not repeat and during <= cap:
+                missing = self._lasting[node] & ~wanted
+                if not missing or (not again and self.size(missing) <= self.sizes[node]):
+                    return [move]
             moves.append(move)
         return moves
 

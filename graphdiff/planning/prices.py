@@ -14,6 +14,12 @@ Let s(v) say that v is in memory, and r(v) that it is computed later. Then
 and an ancestor of the pivot that is computed later is computed twice. The least cost of all such r,
 as a linear programme, is a bound for every schedule within the limit.
 
+A value is in memory as a whole or not at all, and of values of a size d no more are than room // d.
+Counted in blocks of d bytes, each size rounded down, the same holds for values of all sizes (V.
+Chvátal, "Edmonds polytopes and a hierarchy of combinatorial problems", *Discrete Mathematics* 4,
+1973); and where a value is in memory whose last bytes do not fit beside room // d blocks, there is
+one block less. With these rows the programme often says what whole numbers would.
+
 The programme's dual is a set of *prices*: what it is worth that a value is there later, and what a
 byte of memory is worth at the pivot. Any prices that are not negative give a bound, whatever
 tolerance they were found with (A. Neumaier and O. Shcherbina, "Safe bounds in linear and
@@ -24,6 +30,7 @@ which is slower, the bound is higher by up to what one value costs.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,6 +42,12 @@ from graphdiff.planning.problem import Problem
 
 Numbers = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+
+BLOCKS = 3
+"""In blocks of how many sizes memory is counted, beside bytes."""
+
+MOST_BLOCKS = 200
+"""Where so many blocks fit, what is lost by fractions of one does not matter."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +121,11 @@ class Pivots:
             return None
         prices = np.maximum(0, -found.ineqlin.marginals)
         slack = np.minimum(0, costs - rows.T @ prices).sum()
-        fixed = (-prices[-1] * least[-1] - slack) * scale
+        asked, edges = len(held.asked), len(held.edges)
+        fixed = -(prices[asked + edges :] @ least[asked + edges :] + slack) * scale
         worth, handed = np.zeros(len(self.problem)), np.zeros(len(self.operand))
-        worth[held.asked] = prices[: len(held.asked)] * scale
-        handed[held.edges] = prices[len(held.asked) : -1] * scale
+        worth[held.asked] = prices[:asked] * scale
+        handed[held.edges] = prices[asked : asked + edges] * scale
         return Prices(pivot, float(worth.sum() - fixed), worth, handed, float(fixed))
 
     def whole(self, pivot: int, seconds: float) -> float:
@@ -155,9 +169,10 @@ class Pivots:
         place = np.zeros(len(self.problem), np.int64)
         place[nodes] = np.arange(len(nodes))
         edges = np.flatnonzero(free[self.consumer] & free[self.operand])
+        blocks = _blocks(self.sizes[nodes], room)
         return _Programme(
-            np.concatenate([np.where(before, self.costs, 0)[nodes], 0 * nodes]),
-            self.sizes[nodes], room, np.flatnonzero(needed), edges, place[needed],
+            np.concatenate([np.where(before, self.costs, 0)[nodes], 0 * nodes, 0 * blocks]),
+            self.sizes[nodes], blocks, room, np.flatnonzero(needed), edges, place[needed],
             place[self.operand[edges]], place[self.consumer[edges]],
         )  # fmt: skip
 
@@ -171,9 +186,20 @@ class Pivots:
         return found
 
 
+def _blocks(sizes: Numbers, room: float) -> Numbers:
+    """The sizes in which memory is worth counting: those that take most of it."""
+    bytes_of: Counter[float] = Counter()
+    for size in sizes.tolist():
+        bytes_of[size] += size
+    found = [size for size, _ in bytes_of.most_common(BLOCKS) if size * MOST_BLOCKS > room]
+    return np.array(found, float)
+
+
 @dataclass(frozen=True)
 class _Programme:
-    """The programme of a pivot: its columns are r, then s; memory is its last row, counted down.
+    """The programme of a pivot: its columns are r, then s, then for each of the ``blocks`` a t.
+
+    t says that one block less fits. The last rows are those of memory, counted down.
 
     ``asked`` are values that are needed later, ``edges`` those of the problem that matter; in the
     programme they are called ``places``, and ``operands`` and ``consumers``.
@@ -181,6 +207,7 @@ class _Programme:
 
     costs: Numbers
     sizes: Numbers
+    blocks: Numbers
     room: float
     asked: Indices
     edges: Indices
@@ -194,16 +221,44 @@ class _Programme:
 
         count, asked, edges = len(self.sizes), len(self.asked), len(self.edges)
         first, links = np.arange(asked), np.arange(asked, asked + edges)
-        row = np.concatenate([first, first, links, links, links, np.full(count, asked + edges)])
+        row = np.concatenate([first, first, links, links, links])
         column = np.concatenate([
             self.places, self.places + count,
-            self.operands, self.operands + count, self.consumers, np.arange(count, 2 * count),
+            self.operands, self.operands + count, self.consumers,
         ])  # fmt: skip
-        ones = np.ones(2 * asked + 2 * edges)
-        values = np.concatenate([ones, -np.ones(edges), -self.sizes / unit])
-        return scipy.sparse.csr_array((values, (row, column)), (asked + edges + 1, 2 * count))
+        values = np.concatenate([np.ones(2 * asked + 2 * edges), -np.ones(edges)])
+        shape = (asked + edges, 2 * count + len(self.blocks))
+        computed = scipy.sparse.csr_array((values, (row, column)), shape)
+        return scipy.sparse.vstack([computed, *self._memory(unit)], format="csr")
+
+    def _memory(self, unit: float) -> list[Any]:
+        """Bytes; and for each block the number of blocks, and what takes one away."""
+        import scipy.sparse
+
+        count, blocks = len(self.sizes), len(self.blocks)
+        computed, bytes_held = np.zeros(count), -self.sizes / unit
+        found = [np.concatenate([computed, bytes_held, np.zeros(blocks)])[None]]
+        for k, block in enumerate(self.blocks):
+            taken = np.arange(blocks) == k
+            found.append(np.concatenate([computed, -(self.sizes // block), -1.0 * taken])[None])
+            large = self._large(block)
+            row = np.arange(len(large))
+            ones, columns = np.ones(len(large)), np.full(len(large), 2 * count + k)
+            found.append(scipy.sparse.csr_array(
+                (np.concatenate([ones, -ones]),
+                 (np.concatenate([row, row]), np.concatenate([columns, count + large]))),
+                (len(large), 2 * count + blocks),
+            ))  # fmt: skip
+        return [scipy.sparse.csr_array(rows) for rows in found]
+
+    def _large(self, block: float) -> Indices:
+        """The values whose last bytes do not fit beside as many blocks as there is room for."""
+        return np.flatnonzero(self.sizes % block > self.room % block)
 
     def least(self, unit: float) -> Numbers:
         """What each row is to be at least."""
-        asked = np.ones(len(self.asked))
-        return np.concatenate([asked, np.zeros(len(self.edges)), [-self.room / unit]])
+        asked, edges = np.ones(len(self.asked)), np.zeros(len(self.edges))
+        memory = [np.array([-self.room / unit])]
+        for block in self.blocks:
+            memory += [np.array([-(self.room // block)]), np.zeros(len(self._large(block)))]
+        return np.concatenate([asked, edges, *memory])

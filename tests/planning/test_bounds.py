@@ -67,16 +67,26 @@ def test_what_a_value_is_computed_from_is_counted():
 
 @pytest.mark.parametrize("places", [18.5, 14.5])
 def test_values_are_held_as_a_whole(places):
-    """Half a place more holds nothing more, which the bound in whole numbers sees."""
+    """Half a place more holds nothing more, which both bounds see."""
     problem = problem_from_dag(pairs(20))
     bounds = [
         (least_cost(problem, limit), whole_cost(problem, limit, strongest(problem, limit), 10))
         for limit in (8 * int(places), 8 * places)
     ]
-    assert bounds[0][0] > bounds[1][0]
-    assert bounds[0][1] == bounds[1][1] >= bounds[0][0]
+    assert bounds[0] == bounds[1]
     found = plan(pairs(20), "auto", memory_limit=8 * places)
     assert found.cost == found.lower_bound == bounds[1][1]
+
+
+def test_a_value_that_does_not_fit_beside_the_others_takes_the_place_of_one():
+    """Places for n values hold n - 1 of them where a small one has to be held as well."""
+    dag = pairs(20)
+    dag.add_node("small", size=3, cost=10_000)
+    dag.add_edge("h19", "small")
+    dag.add_edge("small", "d0")
+    problem = problem_from_dag(dag)
+    one_less, exact, more = (least_cost(problem, 8 * 12 + rest) for rest in (-5, 2, 3))
+    assert one_less == exact > more
 
 
 def test_a_bound_that_there_is_no_time_for_is_a_bound():

@@ -70,6 +70,37 @@ def test_costs_may_be_fractions_or_zero():
         assert plan(dag, "optimal", limit).cost == pytest.approx(least_cost(dag, ["b1"], limit))
 
 
+def with_free_values(dag, rng):
+    """The graph with operands that cost nothing, made of nothing or of others, for one or two."""
+    nodes = list(dag)
+    for k, node in enumerate(nodes):
+        if rng.random() < 0.5:
+            dag.add_node(f"free{k}", size=rng.randint(1, 4), cost=0)
+            dag.add_edges_from((f"free{k}", user) for user in (node, *nodes[-1:][: k % 2]))
+        elif rng.random() < 0.4:
+            dag.nodes[node]["cost"] = 0
+    return dag
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_values_that_cost_nothing_are_computed_whenever_they_are_wanted(seed):
+    rng = random.Random(seed)
+    dag = with_free_values(random_dag(4 + seed % 3, seed), rng)
+    outputs = [v for v in dag if not dag.out_degree(v) or rng.random() < 0.1]
+    most = plan(dag, "store", outputs=outputs).peak_bytes
+    points = tradeoff(dag, outputs).points
+    for limit in range(most // 2, most + 1):
+        best = least_cost(dag, outputs, limit)
+        assert min((p.cost for p in points if p.peak_bytes <= limit), default=None) == best
+        if best is None:
+            with pytest.raises(PlanError, match="the smallest"):
+                plan(dag, "optimal", limit, outputs)
+            continue
+        found = plan(dag, "optimal", limit, outputs)
+        assert run(dag, outputs, found.steps) == (found.peak_bytes, found.cost)
+        assert (found.cost, found.gap) == (best, 0.0)
+
+
 def test_values_may_be_empty():
     dag = gradient_chain(6)
     dag.nodes["f2"]["size"] = dag.nodes["f4"]["size"] = 0
