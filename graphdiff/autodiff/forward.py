@@ -117,7 +117,7 @@ def _transposed_twice(
         gone = users_of(graph.dag, [tensor.name for tensor in unknown])
         graph.dag.remove_nodes_from(gone)
     for value, tangent in zip(floats, found, strict=True):
-        if tangent is not None and tangent._cell.node in gone:
+        if tangent is not None and tangent._current() in gone:
             raise GradientError(
                 "an op on the way has a rule that is not linear in the cotangent, so there is no "
                 "forward mode",

@@ -139,7 +139,8 @@ def _values(written: Program, labels: Labels) -> Iterator[_Entry]:
         yield _Entry(node, "", (), repr(written.graph.spec(node)))
     for node, value in written.values.items():
         tip = f"{value.name} = {value.code.text}  # {value.spec!r}"
-        yield _Entry(node, formulas[node], value.operands, tip, tuple(value.nodes))
+        operands = tuple(written.rows.names[operand] for operand in value.operands)
+        yield _Entry(node, formulas[node], operands, tip, tuple(value.nodes))
 
 
 def _ops(graph: Graph, labels: Labels) -> Iterator[_Entry]:

@@ -24,9 +24,9 @@ import numpy as np
 
 from graphdiff.errors import GraphdiffError, GraphError, calling_line, near
 from graphdiff.graph.edits import fill, insert, mention_instead, relabel
-from graphdiff.graph.memory import Cell
 from graphdiff.graph.nodes import Source, infer, place_of, source_spec
 from graphdiff.graph.order import in_order_of_declaration, topological_order
+from graphdiff.graph.renaming import Renamings
 from graphdiff.graph.report import Report, counted
 from graphdiff.graph.setting import Marking, Setting
 from graphdiff.graph.tensor import Tensor
@@ -87,7 +87,7 @@ class Graph:
     ('t',)
     """
 
-    __slots__ = ("__weakref__", "_born", "_cells", "_declared", "_setting", "dag")
+    __slots__ = ("__weakref__", "_born", "_declared", "_renamings", "_setting", "dag")
 
     _leaving: str | None = None  # the hint where one of its tensors is used elsewhere
 
@@ -97,7 +97,7 @@ class Graph:
         self.dag = nx.MultiDiGraph(name=name, outputs={}, derivatives={}, sweeps={}, ops={})
         self._setting = Setting()
         self._declared = 0
-        self._cells: dict[str, Cell] = {}  # when a node is renamed, its tensors follow
+        self._renamings = Renamings()
 
     def __copy__(self) -> Graph:
         return self.copy()
@@ -548,15 +548,12 @@ class Graph:
         self._check_free(name, node)
         if node != name:
             relabel(self.dag, node, name)
+            self._renamings.add(node, name)
         self.dag.nodes[name]["named"] = True
         outputs = self.outputs_by_name
         if returned is None:
             returned = [output for output, found in outputs.items() if found == node]
         outputs.update(dict.fromkeys(returned, name))
-        cell = self._cells.pop(node, None)
-        if cell is not None:
-            cell.node = name
-            self._cells[name] = cell
 
 
 def in_position(sources: Mapping[str, Collection[int]]) -> list[str]:

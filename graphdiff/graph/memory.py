@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from graphdiff.graph.tensor import Tensor
 
 
-class Cell:
-    """The name of a node; all tensors of the node share it, so that they follow a renaming."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: str) -> None:
-        self.node = node
-
-
 class Memory:
     """What an array and its views share: how often something was assigned to any of them."""
 
@@ -65,7 +56,7 @@ def as_view(view: Tensor, base: Tensor) -> None:
     """Note that a tensor shares the memory of the one that it was just made from."""
     if base._place is None:
         base._place = Place(Memory(), None, "", {})
-    attributes = view.graph.dag.nodes[view._cell.node]
+    attributes = view.graph.dag.nodes[view._current()]
     view._place = Place(base._place.memory, base, attributes["op"], attributes["params"])
 
 
@@ -78,9 +69,9 @@ def refresh(tensor: Tensor) -> None:
         place = _place(view)
         assert place.base is not None  # what is no view is always fresh
         if place.op == "reshape":
-            raise _layout(view._cell.node, "has been assigned to since")
+            raise _layout(view._current(), "has been assigned to since")
         place.version = place.memory.version
-        view._cell = view.graph.apply(place.op, (place.base,), place.params)._cell
+        view._point_to(view.graph.apply(place.op, (place.base,), place.params))
 
 
 def write(tensor: Tensor, value: Tensor) -> None:
@@ -92,7 +83,7 @@ def write(tensor: Tensor, value: Tensor) -> None:
         )  # fmt: skip
     place = tensor._place
     if place is None:
-        tensor._cell = value._cell
+        tensor._point_to(value)
         return
     changed = [(tensor, value)]
     while (base := _place(tensor).base) is not None:
@@ -101,7 +92,7 @@ def write(tensor: Tensor, value: Tensor) -> None:
         tensor = base
     place.memory.version += 1
     for part, new in changed:
-        part._cell = new._cell
+        part._point_to(new)
         _place(part).version = place.memory.version
 
 

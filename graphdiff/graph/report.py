@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import networkx as nx
 
+from graphdiff.graph.order import entries
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -36,15 +38,19 @@ class Report:
 
 def counted(dag: nx.MultiDiGraph) -> Report:
     """The counts of a graph. Linear in nodes and edges."""
-    edges = {node: sum(map(len, sources.values())) for node, sources in dag._pred.items()}
-    forward = [n for n, given in dag._node.items() if given["phase"] == "forward"]
+    nodes = {True: 0, False: 0}  # of the forward phase, and others
+    edges = {True: 0, False: 0}
+    for _, facts, sources in entries(dag, list(dag)):
+        forward = facts["phase"] == "forward"
+        nodes[forward] += 1
+        edges[forward] += sum(map(len, sources.values()))
     sweeps = dag.graph["sweeps"].values()
     return Report(
         nodes=len(dag),
         edges=sum(edges.values()),
-        forward_nodes=len(forward),
-        forward_edges=sum(map(edges.__getitem__, forward)),
-        gradient_nodes=len(dag) - len(forward),
+        forward_nodes=nodes[True],
+        forward_edges=edges[True],
+        gradient_nodes=nodes[False],
         path_edges=sum(sweep["edges"] for sweep in sweeps),
         products=sum(sweep["products"] for sweep in sweeps),
     )

@@ -23,7 +23,6 @@ from graphdiff.graph import (
 )
 from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.edits import mention_instead
-from graphdiff.graph.memory import Cell
 from graphdiff.graph.picking import Picked
 from graphdiff.ops import ALIASES, OPS
 from graphdiff.ops.dimension import Dimension, Shape, dimension_names
@@ -52,14 +51,12 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     <Tensor 'h': tanh, float64 (t, 2)>
     """
 
-    __slots__ = ("__weakref__", "_cell", "_place", "graph")
+    __slots__ = ("__weakref__", "_named", "_node", "_place", "graph")
 
     def __init__(self, graph: Graph, node: str) -> None:
         self.graph = graph
-        cell = graph._cells.get(node)
-        if cell is None:
-            cell = graph._cells[node] = Cell(node)
-        self._cell = cell
+        self._node = node
+        self._named = graph._renamings.count  # as of which renaming that is the name
         self._place: memory.Place | None = None  # where it shares memory with others
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -83,10 +80,22 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         place = self._place
         if place is not None and place.base is not None and place.version != place.memory.version:
             memory.refresh(self)
-        node = self._cell.node
+        node = self._current()
         if node not in self.graph.dag._node:
             raise GraphError(f"the node {node!r} is no longer in {self.graph.name!r}")
         return node
+
+    def _current(self) -> str:
+        """The name that the node has now; it may have been removed."""
+        renamings = self.graph._renamings
+        if self._named != renamings.count:
+            self._node = renamings.followed(self._node, self._named)
+            self._named = renamings.count
+        return self._node
+
+    def _point_to(self, other: Tensor) -> None:
+        """Be another node of the graph from now on."""
+        self._node, self._named = other._node, other._named
 
     @property
     def spec(self) -> Spec:

@@ -57,7 +57,7 @@ class Memory:
         self.own = {
             v.row for v in values if v.quick and v.spec.ndim and orderly[v.row] and not seen[v.row]
         }
-        self.sees = {v.row: [self.owner[rows.number[n]] for n in v.operands] for v in values}
+        self.sees = {v.row: [self.owner[operand] for operand in v.operands] for v in values}
 
     def numbers(self, steps: Sequence[Step]) -> list[int]:
         """The node of each step."""

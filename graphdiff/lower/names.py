@@ -57,8 +57,9 @@ def identifier(name: str) -> str:
 
 def plain(text: str) -> str:
     """A user's text on one line, without what could end a comment or a docstring."""
-    safe = "".join(char if char.isprintable() else " " for char in text)
-    return safe.replace("\\", "/").replace('"', "'")
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return text.replace("\\", "/").replace('"', "'")
 
 
 class Names:
@@ -84,9 +85,7 @@ class Names:
         self.variables: dict[str, str] = {}
         self.dimensions: dict[str, str] = {} if around is None else around.dimensions
         self.outputs = {node: name for name, node in reversed(graph.outputs_by_name.items())}
-        self.users_own = {
-            identifier(node) for node, named in graph.dag.nodes(data="named") if named
-        }
+        self.users_own = {identifier(node) for node, facts in self.nodes.items() if facts["named"]}
         self.depth: int = 0 if around is None else around.depth + 1
         self.counters: dict[int, str] = {} if around is None else around.counters
         self.outer: frozenset[str] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
     from graphdiff.lower.steps import Block
+
+_Node = TypeVar("_Node", int, str)  # its row, or its name
 
 UNWRITTEN = Written("")
 BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
@@ -29,7 +31,7 @@ class Piece:
     as long as it has none. A ``number`` is one of Python's, not of NumPy's; it is ``whole`` if it
     is an int, being made of sizes, and ``imaginary`` if it is complex. What is not ``given`` and
     has no line is folded into its users: ``inner`` are the nodes of which its expression is made,
-    ``reads`` those that it refers to.
+    ``reads`` the rows of those that it refers to.
     ``block`` are the statements of a loop or a branch; a result of one is ``borrowed`` if it may
     share memory with something else. ``quick`` is set where the fast style writes one call.
     """
@@ -46,7 +48,7 @@ class Piece:
     imaginary: bool = False
     given: bool = False
     inner: Sequence[str] = ()
-    reads: Sequence[str] = ()
+    reads: Sequence[int] = ()
     block: Block | None = None
     borrowed: bool = False
     quick: bool = False
@@ -114,10 +116,10 @@ def handed_out(piece: Piece) -> Written:
 def folded(piece: Piece) -> bool:
     """Note what a piece is made of; whether it has a line."""
     inner: list[str] = []
-    reads: list[str] = []
+    reads: list[int] = []
     for operand in piece.operands:
         if operand.given or operand.code is not None:
-            reads.append(operand.node)
+            reads.append(operand.row)
         else:
             inner += operand.inner
             reads += operand.reads
@@ -127,6 +129,6 @@ def folded(piece: Piece) -> bool:
     return piece.code is not None
 
 
-def _distinct(names: list[str]) -> tuple[str, ...]:
-    """The names in order, each once."""
-    return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
+def _distinct(nodes: list[_Node]) -> tuple[_Node, ...]:
+    """The nodes in order, each once."""
+    return tuple(dict.fromkeys(nodes)) if len(nodes) > 1 else tuple(nodes)

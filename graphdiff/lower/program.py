@@ -39,7 +39,7 @@ class Value(NamedTuple):
     nodes
         The nodes that are folded into it, itself the last.
     operands
-        The nodes of the values that it is computed from.
+        The rows of the values and arguments that it is computed from.
     block
         The statements of a loop or a branch, which then stand in the place of the expression.
     quick
@@ -53,7 +53,7 @@ class Value(NamedTuple):
     spec: Spec
     phase: str
     nodes: tuple[str, ...]
-    operands: tuple[str, ...]
+    operands: tuple[int, ...]
     block: tuple[Line, ...] = ()
     quick: bool = False
 

@@ -168,12 +168,12 @@ class Source:
 
     def _equations(self) -> list[str]:
         """The network in formulas over the names that the user gave."""
-        values = self.program.values
-        needed = self._needed()
-        forward = [v for v in values.values() if v.node in needed and v.phase == "forward"]
-        inside = {v.node for v in forward}
-        others = values.keys() - inside
-        if len(forward) > 4 * _MOST_EQUATIONS or any(others & set(v.operands) for v in forward):
+        needed, values = self._needed(), self.program.values.values()
+        forward = [v for v in values if v.node in needed and v.phase == "forward"]
+        if len(forward) > 4 * _MOST_EQUATIONS:
+            return []
+        others = {v.row for v in values} - {v.row for v in forward}
+        if any(not others.isdisjoint(v.operands) for v in forward):
             return []
         nodes = self.graph.dag.nodes
         named = {v.node for v in forward if nodes[v.node]["named"] or v.block}
@@ -240,14 +240,14 @@ class Source:
 
     def _needed(self) -> set[str]:
         """The values that the outputs which are no derivatives are computed from."""
-        values = self.program.values
+        values, names = self.program.values, self.program.rows.names
         stack = [node for name in self.values for node in self.program.reads[name]]
         needed: set[str] = set()
         while stack:
             node = stack.pop()
             if node in values and node not in needed:
                 needed.add(node)
-                stack.extend(values[node].operands)
+                stack.extend([names[operand] for operand in values[node].operands])
         return needed
 
     def _forward(self) -> list[str]:

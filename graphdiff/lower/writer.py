@@ -301,7 +301,9 @@ class Writer:
         piece = self.pieces[node]
         if piece.given:
             return ()
-        return tuple(piece.reads) if piece.code is None else (node,)
+        if piece.code is not None:
+            return (node,)
+        return tuple(self.rows.names[row] for row in piece.reads)
 
     def _owner(self, piece: Piece) -> Piece:
         """The value whose memory a view shows, itself for what is none."""

@@ -117,7 +117,7 @@ class Draft:
         stack = list(candidates)
         while stack:
             node = stack.pop()
-            if node not in dag or dag._succ[node] or node in outputs:
+            if node not in dag._node or dag._succ[node] or node in outputs:
                 continue
             if dag._node[node]["op"] in ("input", "parameter"):
                 continue
