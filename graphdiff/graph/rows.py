@@ -51,3 +51,18 @@ def rows_of(graph: Graph, order: Sequence[str]) -> Rows:
     known = {name: graph.find(name) for name in {attributes["op"] for attributes in facts}}
     ops = [known[attributes["op"]] for attributes in facts]
     return Rows(graph, order, number, facts, ops, operands)
+
+
+def forward_first(graph: Graph) -> list[str]:
+    """The topological order, with all that is of the forward phase before the gradient."""
+    order = graph.order()
+    forward = [facts["phase"] == "forward" for _, facts, _ in entries(graph.dag, order)]
+    if not any(forward[forward.count(True) :]):
+        return order
+    pred = graph.dag._pred
+    chosen = [node for node, early in zip(order, forward, strict=True) if early]
+    early = dict.fromkeys(node for node in chosen if not pred[node])
+    for node in chosen:
+        if all(operand in early for operand in pred[node]):
+            early[node] = None
+    return [*early, *(node for node in order if node not in early)]

@@ -34,9 +34,9 @@ def block(writer: Writer, node: str) -> Block:
     op = writer.graph.op(node).name
     blocks = {"scan": _scan, "reversal": reversal, "while_loop": _while, "cond": _cond}
     written = blocks[op](writer, node)
-    params = writer.pieces[node].facts["params"]
-    if writer.schedule is not None and "length" in params:
-        forget(written, writer.own_shape((params["length"],))[0])
+    if writer.schedule is not None:
+        length = writer.pieces[node].facts["params"].get("length")
+        forget(written, None if length is None else writer.own_shape((length,))[0])
     return written
 
 

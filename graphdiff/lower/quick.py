@@ -15,12 +15,12 @@ import numpy as np
 
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import Graph
-from graphdiff.graph.rows import Rows, rows_of
+from graphdiff.graph.rows import Rows, forward_first, rows_of
 from graphdiff.lower.names import Names, Numbered, identifier
 from graphdiff.lower.pieces import Piece
 from graphdiff.lower.program import Program, Step, Value
 from graphdiff.lower.statements import Line, read_by
-from graphdiff.lower.writer import Writer, forward_first
+from graphdiff.lower.writer import Writer
 from graphdiff.ops.notation import Site, Written
 from graphdiff.planning.cost import own_memory
 

@@ -89,7 +89,7 @@ def _run_again(
     numbered = [f"{counter} = {from_last}{number}"] if from_last else []
     if not states:
         written.add(f"for {number} in reversed(range({length.text})):")
-        written.add(*numbered, depth=1)
+        written.add(*numbered, depth=1, counts=True)
         return
     onward = back.within(cut_out(step, outputs, inputs))
     variables = [again.names.variable(name) for name in inputs[:states]]
@@ -99,18 +99,17 @@ def _run_again(
     kept = _kept(writer, back, node, inputs[:states], written)
     begin, places = helper("begin"), helper("places")
     written.add(f"for {number} in reversed(range({length.text})):")
-    written.add(
-        f"{begin} = max({kept[0]})",
-        *(f"{variable} = {of}[{begin}]" for variable, of in zip(variables, kept, strict=True)),
-        f"{places} = snapshots({begin}, {number}, {most} - len({kept[0]}))",
-        depth=1,
-    )
+    states_before = (f"{v} = {of}[{begin}]" for v, of in zip(variables, kept, strict=True))
+    room = f"{most} - len({kept[0]})"
+    written.add(f"{begin} = max({kept[0]})", depth=1, counts=True)
+    written.add(*states_before, depth=1)
+    written.add(f"{places} = snapshots({begin}, {number}, {room})", depth=1, counts=True)
     inner = onward.names.counter()
     place = helper("m") if from_last else inner
     run = Block()
     run.add(f"for {place} in range({begin}, {number}):")
     run.lines += _keep(kept, place, places, _own(step, outputs, variables))
-    run.add(*([f"{inner} = {from_last}{place}"] if from_last else []), depth=1)
+    run.add(*([f"{inner} = {from_last}{place}"] if from_last else []), depth=1, counts=True)
     head = _hand_in(writer, onward, inputs[states:], given, params, inner)
     run.add(*head, depth=1)
     carried = [
@@ -119,7 +118,8 @@ def _run_again(
     ]
     steps(onward, carried, [], run)
     written.lines += [line.moved(1) for line in run.lines]
-    written.add(*(f"{of}.pop({number}, None)" for of in kept), *numbered, depth=1)
+    written.add(*(f"{of}.pop({number}, None)" for of in kept), depth=1)
+    written.add(*numbered, depth=1, counts=True)
 
 
 def _kept(

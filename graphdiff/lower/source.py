@@ -443,7 +443,7 @@ def _statement(
     if value.block:
         comment = f"{indent}# {about}"
         lines = [comment] if about and len(comment) <= WIDTH else []
-        for depth, inner, result, without in value.block:
+        for depth, inner, result, without, _ in value.block:
             further = indent + depth * "    "
             if result in unread or (without is not None and without not in unread):
                 continue

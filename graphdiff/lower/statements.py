@@ -8,7 +8,7 @@ a string, no attribute and no keyword.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,13 +20,14 @@ class Line(NamedTuple):
     """A value or a statement, and how far it is indented.
 
     ``result`` is set where it is needed for one of the stacked results alone, ``without`` where it
-    is written only if nobody reads one of them.
+    is written only if nobody reads one of them, ``counts`` where it is about numbers of steps.
     """
 
     depth: int
     text: Value | str
     result: int | None = None
     without: int | None = None
+    counts: bool = False
 
     def moved(self, depth: int) -> Line:
         """The line indented further."""
@@ -57,6 +58,27 @@ def read_by(line: Line) -> str:
     """All that a line reads."""
     text = line.text
     return text if isinstance(text, str) else " ".join([text.code.text, *map(read_by, text.block)])
+
+
+def assigned(lines: Iterable[Line]) -> list[str]:
+    """The variables that statements assign to inside loops and branches, each once."""
+    found: dict[str, None] = {}
+    waiting = [
+        line for line in reversed(list(lines)) if line.depth or not isinstance(line.text, str)
+    ]
+    while waiting:
+        line = waiting.pop()
+        if isinstance(line.text, str):
+            targets = None if line.counts else _TARGETS.match(line.text)
+            found |= dict.fromkeys(targets[1].split(", ") if targets else ())
+        elif line.text.block:
+            waiting += reversed(line.text.block)
+        else:
+            found[line.text.name] = None
+    return list(found)
+
+
+_TARGETS = re.compile(r"(\w+(?:, \w+)*) = ")
 
 
 def mentions(text: str, name: str) -> bool:

@@ -7,7 +7,7 @@ nothing needs the old one any more, so that a step reads ``h = np.tanh(x[i] @ W 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import identifier
 from graphdiff.lower.statements import (
     Line,
+    assigned,
     defines,
     mentions,
     read_by,
@@ -26,7 +27,7 @@ from graphdiff.lower.statements import (
     tidied,
 )
 from graphdiff.ops.dimension import Dimension, combine
-from graphdiff.ops.notation import ATOM, Written, dimension_code, size_code
+from graphdiff.ops.notation import ATOM, Written, size_code
 from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from graphdiff.lower.program import Value
     from graphdiff.lower.writer import Writer
 
+
+_MOST_COLUMNS = 80  # of names that are forgotten in one statement
 
 MOST_READS = 2  # of a slice, beyond which it becomes a variable
 FRESH = ("np.zeros(", "np.full(", "np.ones(")  # arrays that nobody else has
@@ -54,9 +57,15 @@ class Block:
     carried: list[str] = field(default_factory=list)
     parts: dict[int, str] = field(default_factory=dict)
 
-    def add(self, *statements: Value | str, depth: int = 0, result: int | None = None) -> None:
+    def add(
+        self,
+        *statements: Value | str,
+        depth: int = 0,
+        result: int | None = None,
+        counts: bool = False,
+    ) -> None:
         """Put statements after the others."""
-        self.lines += [Line(depth, statement, result) for statement in statements]
+        self.lines += [Line(depth, one, result, counts=counts) for one in statements]
 
 
 @dataclass(slots=True)
@@ -288,8 +297,12 @@ def finish(
                 written.borrowed.add(i)
 
 
-def forget(written: Block, length: Dimension) -> None:
-    """Delete what a loop has left, but for the results; after no step there is less."""
+def forget(written: Block, length: Dimension | None) -> None:
+    """Delete what a loop or a branch has left, but for the results; after no step there is less.
+
+    What loops and branches inside it leave may not be there: such a name is given to None. So is
+    all that is assigned on the sides of a branch, and in a loop of unknown length.
+    """
     results = set(written.texts.values())
     carried = [name for name in dict.fromkeys(written.carried) if name not in results]
     inside = [
@@ -298,16 +311,29 @@ def forget(written: Block, length: Dimension) -> None:
         if line.depth == 1 and not isinstance(line.text, str) and not line.text.block
     ]
     steps = [n for n in dict.fromkeys(inside) if n not in results and n not in carried]
-    if length == 0:
+    if length is None or length == 0:
         steps = []
-    elif steps and not isinstance(length, int) and not str(length).isidentifier():
-        written.add(f"if {dimension_code(length).text} > 0:")
-        written.add(f"del {', '.join(steps)}", depth=1)
-        steps = []
+    known = {*results, *carried, *steps, *written.parts.values()}
+    deeper = [name for name in assigned(written.lines) if name not in known]
+    if length is not None and not isinstance(length, int) and not str(length).isidentifier():
+        deeper, steps = [*steps, *deeper], []
     if carried or steps:
         written.add(f"del {', '.join([*carried, *steps])}")
+    written.add(*_to_none(deeper))
     for result, whole in written.parts.items():
         written.add(f"del {whole}", result=result)
+
+
+def _to_none(names: Sequence[str]) -> Iterator[str]:
+    """Statements that let names be None, a few each."""
+    line: list[str] = []
+    for name in names:
+        if line and sum(map(len, line)) + 3 * len(line) + len(name) > _MOST_COLUMNS:
+            yield f"{' = '.join(line)} = None"
+            line = []
+        line.append(name)
+    if line:
+        yield f"{' = '.join(line)} = None"
 
 
 def give(writer: Writer, inner: Writer, names: Sequence[str], operands: Sequence[str]) -> None:

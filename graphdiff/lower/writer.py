@@ -14,9 +14,8 @@ import numpy as np
 
 from graphdiff.graph.body import begins_loops, results
 from graphdiff.graph.dag import SOURCES, Graph
-from graphdiff.graph.order import entries
 from graphdiff.graph.origin import ends_a_line
-from graphdiff.graph.rows import Rows, rows_of
+from graphdiff.graph.rows import Rows, forward_first, rows_of
 from graphdiff.lower.control import block
 from graphdiff.lower.names import Names
 from graphdiff.lower.pieces import (
@@ -341,21 +340,6 @@ def pieces_of(rows: Rows) -> dict[str, Piece]:
     for i, (node, op, facts, operands) in enumerate(each):
         pieces.append(Piece(node, i, op, facts, [pieces[operand] for operand in operands]))
     return dict(zip(rows.names, pieces, strict=True))
-
-
-def forward_first(graph: Graph) -> list[str]:
-    """The topological order, with all that is of the forward phase before the gradient."""
-    order = graph.order()
-    forward = [facts["phase"] == "forward" for _, facts, _ in entries(graph.dag, order)]
-    if not any(forward[forward.count(True) :]):
-        return order
-    pred = graph.dag._pred
-    chosen = [node for node, early in zip(order, forward, strict=True) if early]
-    early = dict.fromkeys(node for node in chosen if not pred[node])
-    for node in chosen:
-        if all(operand in early for operand in pred[node]):
-            early[node] = None
-    return [*early, *(node for node in order if node not in early)]
 
 
 def _holders(values: Mapping[str, Value]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from graphdiff.planning.copies import Copied, copied_outputs
 from graphdiff.planning.loops import evaluated, work_of
 from graphdiff.planning.marks import marked
 from graphdiff.planning.problem import problem_from_dag
+from graphdiff.planning.running import inside
 from graphdiff.planning.schedule import ACTIONS, Action, Plan, make_plan, simulate, with_frees
 from graphdiff.planning.scratch import bytes_of, scratch_of
 
@@ -92,7 +93,10 @@ def weigh(
     result = nx.DiGraph(**values.dag.graph)
     for node, weights in values.dag.nodes.items():
         arrays = [operand for operand in graph.operands(node) if operand not in values.numbers]
-        scratch = scratch_of(graph, node, arrays, known)
+        if graph.op(node).bodies:
+            scratch = evaluate_dimension(inside(graph, node, known), known)
+        else:
+            scratch = scratch_of(graph, node, arrays, known)
         if scratch > weights["size"] // 20:
             own = {**weights, "size": scratch, "cost": 0}
             if own.get("policy") == "keep":  # the value, not what it takes to compute it

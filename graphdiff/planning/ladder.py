@@ -19,7 +19,7 @@ DENSE = 64
 
 
 class Taken(NamedTuple):
-    """The bytes of all values and the work of all computations."""
+    """The bytes of all values at once, and the work of all computations."""
 
     bytes: float
     work: float

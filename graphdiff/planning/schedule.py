@@ -149,7 +149,7 @@ class Plan:
         ``account.peak`` the largest of these for all sizes: a ``Max`` of several where it depends
         on the sizes which it is. NumPy's buffers of at most 64 KiB an operand are left out.
         A loop of t steps that keeps s states runs ``ForwardSteps(t, s)`` steps again, a function of
-        sympy's that is a number where t is one.
+        sympy's that is a number where t is one; its memory is that of more steps than states.
 
         Raises
         ------

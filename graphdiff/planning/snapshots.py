@@ -21,6 +21,7 @@ import networkx as nx
 
 from graphdiff.errors import PlanError
 from graphdiff.planning.asked import checked_limit
+from graphdiff.planning.cost import Scratch
 from graphdiff.planning.ladder import Choice, Taken, ladder, options
 from graphdiff.planning.marks import Marked, marked
 from graphdiff.planning.orders import least_peak
@@ -104,8 +105,15 @@ class Snapshots:
         return marked(dag, dag.graph["outputs"])
 
     def _taken(self, choice: Choice) -> Taken:
-        nodes = self.weigh(choice).nodes
-        return Taken(*(sum(value for _, value in nodes(data=key)) for key in ("size", "cost")))
+        """All values at once, with the most that one of them takes while it is computed."""
+        sizes, work, most = 0.0, 0.0, 0.0
+        for node, weights in self.weigh(choice).nodes.items():
+            work += weights["cost"]
+            if isinstance(node, Scratch):
+                most = max(most, weights["size"])
+            else:
+                sizes += weights["size"]
+        return Taken(sizes + most, work)
 
     def _peak(self, choice: Choice) -> int:
         """The peak of computing each value once."""

@@ -25,8 +25,9 @@ from graphdiff.ops.lazily import Lazily
 from graphdiff.planning.copies import Copied
 from graphdiff.planning.cost import Scratch, is_own, owners
 from graphdiff.planning.loops import Again, Count, loops_again, work_of
+from graphdiff.planning.running import inside
 from graphdiff.planning.schedule import Plan
-from graphdiff.planning.scratch import bytes_of, inside, workspace_of
+from graphdiff.planning.scratch import bytes_of, workspace_of
 
 if TYPE_CHECKING:
     import sympy
