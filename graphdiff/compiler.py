@@ -175,10 +175,14 @@ def compile_for_calls(graph: Graph) -> tuple[Module, Callable[..., Any]]:
     The graph after the rewrites is not kept: where it is large, it takes much of the time and the
     memory of a first call.
     """
-    with collection_paused():
-        written = rewritten(graph, DEFAULT)
-        generated = bare_module(written, graph, VERSION, marked_steps(written))
-        return generated, _function(generated, written.name)
+    with collection_paused():  # which ends when what was made on the way is gone
+        generated = _bare(graph)
+        return generated, _function(generated, graph.name)
+
+
+def _bare(graph: Graph) -> Module:
+    written = rewritten(graph, DEFAULT)
+    return bare_module(written, graph, VERSION, marked_steps(written))
 
 
 def _compiled(

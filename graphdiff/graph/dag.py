@@ -293,8 +293,10 @@ class Graph:
             If there is none, or another op of the user's has that name.
         """
         own: dict[str, Op] = self.dag.graph["ops"]
+        if isinstance(op, str):
+            return OPS.get(op) or own.get(op) or find(op)
         if not isinstance(op, Op):
-            return own[op] if isinstance(op, str) and op in own else find(op)
+            return find(op)  # which refuses it
         known = OPS.get(op.name) or own.setdefault(op.name, op)
         if known is not op:
             raise GraphError(
@@ -427,7 +429,7 @@ class Graph:
                 raise
             return error.tensor.graph.apply(op, operands, params)
         nodes = self.dag._node
-        specs = tuple(nodes[o]["spec"] if isinstance(o, str) else o.spec for o in found)
+        specs = tuple([nodes[o]["spec"] if isinstance(o, str) else o.spec for o in found])
         params, spec = infer(op, specs, params or {}, found)
         names = [o if isinstance(o, str) else self._insert_source(o) for o in found]
         return Tensor(self, self._insert(op.name, params, spec, names, self._fresh(op.name)))
@@ -558,10 +560,11 @@ class Graph:
 
 def in_position(sources: Mapping[str, Collection[int]]) -> list[str]:
     """Operands in order of position, of those given with the positions that each of them has."""
-    if len(sources) == 1:
+    count = len(sources)
+    if count == 1:
         for source, keys in sources.items():
             return [source] if len(keys) == 1 else [source] * len(keys)
-    if len(sources) == 2:
+    if count == 2:
         (a, at_a), (b, at_b) = sources.items()
         if len(at_a) == len(at_b) == 1:
             return [a, b] if 0 in at_a else [b, a]

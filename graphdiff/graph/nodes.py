@@ -61,11 +61,12 @@ def infer(
 ) -> tuple[dict[str, Any], Spec]:
     """The parameters and the spec of an op's result; errors name the operands and the place."""
     try:
-        if any(spec.parts for spec in specs) and op.name != "result":
-            raise DTypeError(
-                "the results of a loop or a branch are several values",
-                hint="take one: graph.apply('result', [node], {'index': 0})",
-            )
+        for spec in specs:
+            if spec.parts and op.name != "result":
+                raise DTypeError(
+                    "the results of a loop or a branch are several values",
+                    hint="take one: graph.apply('result', [node], {'index': 0})",
+                )
         params = op.complete(given, specs)
         return params, op.infer(*specs, **params) if params else _infer_plain(op, specs)
     except GraphdiffError as error:

@@ -80,9 +80,10 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         place = self._place
         if place is not None and place.base is not None and place.version != place.memory.version:
             memory.refresh(self)
-        node = self._current()
-        if node not in self.graph.dag._node:
-            raise GraphError(f"the node {node!r} is no longer in {self.graph.name!r}")
+        graph = self.graph
+        node = self._node if self._named == graph._renamings.count else self._current()
+        if node not in graph.dag._node:
+            raise GraphError(f"the node {node!r} is no longer in {graph.name!r}")
         return node
 
     def _current(self) -> str:

@@ -171,9 +171,12 @@ class _Assignment:
         if node in self.first:
             self.place[node] = value.name
             return self.outs[self.first[node]]
-        over = next((o for o in dead if self.leads.get(o) == node), None)
+        over = None
+        if self.leads:
+            over = next((o for o in dead if self.leads.get(o) == node), None)
+            dead = [o for o in dead if o not in self.leads]
         if over is None:
-            over = self._operand(node, [o for o in dead if o not in self.leads], self.place)
+            over = self._operand(node, dead, self.place)
         if over is not None:
             self.place[node] = self.place.pop(over)
         elif self.large and node not in self.memory.kept and not is_small(value.spec):

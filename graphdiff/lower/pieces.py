@@ -40,6 +40,7 @@ class Piece:
     row: int
     op: Op
     facts: Mapping[str, Any]
+    spec: Spec
     operands: list[Piece]
     text: Written = UNWRITTEN
     code: Written | None = None
@@ -52,12 +53,6 @@ class Piece:
     block: Block | None = None
     borrowed: bool = False
     quick: bool = False
-
-    @property
-    def spec(self) -> Spec:
-        """The shape and the dtype."""
-        spec: Spec = self.facts["spec"]
-        return spec
 
     def like(self) -> Any:
         """A number of Python's as the text is one; a complex one may be written as a float."""

@@ -318,10 +318,11 @@ class Source:
                 freed.append(value.name)
                 continue
             store = stores[i] if stores else ""
-            deleted = [name for name in freed if name != store]
-            if deleted:
-                lines += wrap(f"    del {', '.join(deleted)}")
-            freed = [name for name in freed if name == store != value.name]
+            if freed:
+                deleted = [name for name in freed if name != store]
+                if deleted:
+                    lines += wrap(f"    del {', '.join(deleted)}")
+                freed = [name for name in freed if name == store != value.name]
             code = _into(value.code, store) if store else value.code
             if sections and value.phase not in phases:
                 lines += [*([""] if phases else []), f"    # {value.phase}"]

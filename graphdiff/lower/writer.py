@@ -228,7 +228,8 @@ class Writer:
             texts = in_dtypes(op, specs, operands)
             if op.name == "broadcast_to" and piece.spec.is_inexact and operands[0].whole:
                 texts = (Written(f"float({texts[0].text})"),)
-        return self._own_dimensions(Site(texts, specs, piece.spec, piece.facts["params"]))
+        site = Site(texts, specs, piece.spec, piece.facts["params"])
+        return self._own_dimensions(site) if self.names.dimensions else site
 
     def _own_dimensions(self, site: Site) -> Site:
         """The site with the variables of named dimensions that could not keep their name."""
@@ -272,7 +273,7 @@ class Writer:
         if piece.node in self.outputs:
             piece.code = handed_out(piece)
             piece.number = False
-        elif self.handed[piece.node]:
+        elif piece.node in self.handed:
             piece.code = typed(piece)
             piece.number = False
         else:
@@ -338,7 +339,8 @@ def pieces_of(rows: Rows) -> dict[str, Piece]:
     pieces: list[Piece] = []
     each = zip(rows.names, rows.ops, rows.facts, rows.operands, strict=True)
     for i, (node, op, facts, operands) in enumerate(each):
-        pieces.append(Piece(node, i, op, facts, [pieces[operand] for operand in operands]))
+        read = [pieces[operand] for operand in operands]
+        pieces.append(Piece(node, i, op, facts, facts["spec"], read))
     return dict(zip(rows.names, pieces, strict=True))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from graphdiff.ops.dimension import Dimension, Shape
@@ -31,8 +30,7 @@ class Written(NamedTuple):
         return self.text if self.binds >= level else f"({self.text})"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """One use of an op, as a form sees it."""
 
     operands: tuple[Written, ...]

@@ -55,6 +55,9 @@ class Spec:
     dtype: np.dtype[Any]
     parts: tuple[Spec, ...] = ()
 
+    def __hash__(self) -> int:  # tables ask for it at every node, and have few specs of a shape
+        return hash(self.shape)
+
     @classmethod
     def of(cls, shape: object, dtype: object = "float64") -> Self:
         """A spec from anything that names a shape and a dtype."""
