@@ -15,6 +15,7 @@ from graphdiff.planning.bounds import WHOLE, cost_of, strongest, whole_cost
 from graphdiff.planning.demand import on_demand
 from graphdiff.planning.eviction import TASTES, evicting
 from graphdiff.planning.exact import cheapest, lowest
+from graphdiff.planning.folding import fold
 from graphdiff.planning.moves import Budget
 from graphdiff.planning.neighbourhood import improvements
 from graphdiff.planning.noising import noised
@@ -114,15 +115,17 @@ class _Search:
     def _methods(self, prove: bool) -> None:
         self.prices = strongest(self.problem, self.limit)
         self._raise(cost_of(self.problem, self.prices), "of the memory that has to be held at once")
+        most = MOST_STATES if prove else 4 * FIRST_STATES
         methods: list[Callable[[], None]] = [
             lambda: self._exact(FIRST_STATES * FIRST_NODES // max(FIRST_NODES, len(self.problem))),
             self._whole,
             lambda: self._evict(0.5),
             self._start,
             lambda: self._beams(0.0 if self.sequence else 0.5),
-            lambda: self._improve(0.5 if prove else 0.8),
-            lambda: self._beams(0.5 if prove else 1.0),
-            lambda: self._exact(MOST_STATES if prove else 4 * FIRST_STATES),
+            lambda: self._improve(0.4 if prove else 0.8),
+            lambda: self._beams(0.3 if prove else 1.0),
+            lambda: self._folded(most),
+            lambda: self._exact(most),
         ]
         for method in methods:
             if not self._settled():
@@ -251,6 +254,21 @@ class _Search:
         for _, _, sequence in found.answers:
             self._take(sequence)
         if found.complete and self.sequence is None:
+            self.peak_bound = self.limit + 1
+        else:
+            self._raise(min(found.bound, self.cost), "all cheaper ones have been searched")
+
+    def _folded(self, states: int) -> None:
+        """The same with a smaller problem, whose schedules may not fit."""
+        folded = fold(self.problem)
+        if len(folded.problem) == len(self.problem) or len(folded.problem) > EXACT_NODES:
+            return
+        prices = strongest(folded.problem, self.limit)
+        budget = Budget(states, self._until(0.8))
+        found = cheapest(folded.problem, self.limit, below=self.cost, prices=prices, budget=budget)
+        for _, _, sequence in found.answers:
+            self._take(folded.unfolded(sequence))
+        if found.complete and not found.answers and self.sequence is None:
             self.peak_bound = self.limit + 1
         else:
             self._raise(min(found.bound, self.cost), "all cheaper ones have been searched")
