@@ -61,6 +61,9 @@ DEMAND_NODES = 5_000
 REFUSAL_SECONDS = 5.0
 """How long to look for the smallest limit that can be met, when one is refused."""
 
+CLOSE = 1.01
+"""How near the limits above and below that one come, as a ratio."""
+
 ALL = "any order, any number of recomputations"
 
 
@@ -275,12 +278,29 @@ class _Search:
 
     def _find_lowest(self) -> None:
         """The smallest limit that can be met, for the message that refuses this one."""
+        started = time.monotonic()
         if len(self.problem) <= EXACT_NODES:
-            budget = Budget(FIRST_STATES, time.monotonic() + REFUSAL_SECONDS)
+            budget = Budget(FIRST_STATES, started + REFUSAL_SECONDS / 2)
             found = lowest(self.problem, budget=budget)
             self.peak_bound = max(self.peak_bound, found.bound)
             for _, _, sequence in found.answers:
                 self._take(sequence)
+        if len(self.problem) <= EVICTION_NODES:
+            self._close_in(started + REFUSAL_SECONDS)
+
+    def _close_in(self, deadline: float) -> None:
+        """Halve the range of limits of which it is not known whether they can be met."""
+        orders = {tuple(range(len(self.problem))): None, tuple(self.order): None}
+        low = max(self.peak_bound, self.limit + 1)
+        while low * CLOSE < self.lowest and time.monotonic() < deadline:
+            middle = (low + self.lowest) // 2
+            for order, taste in product(orders, TASTES):
+                found = evicting(self.problem, order, middle, taste, deadline=deadline)
+                if found is not None:
+                    self._take(found)
+                    break
+            else:
+                low = middle + 1
 
 
 def _candidates(request: Request, thorough: bool) -> Iterator[list[int]]:

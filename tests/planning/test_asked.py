@@ -13,6 +13,7 @@ import pytest
 
 import graphdiff as gd
 from tests.planning.oracle import random_dag
+from tests.planning.test_executed import SIZES, gated_net
 
 
 def network() -> gd.Graph:
@@ -146,3 +147,15 @@ def test_what_is_to_be_kept_is_refused_with_what_is_enough() -> None:
             gd.plan(dag, strategy, memory_limit=19)
         assert "keep()" in str(error.value)
         assert gd.plan(dag, strategy, memory_limit=20).peak_bytes == 20
+
+
+def test_what_is_enough_is_less_than_storing_takes() -> None:
+    """For a graph beyond a proof, too."""
+    G = gated_net(8)
+    store = gd.plan(G, "store", sizes=SIZES)
+    with pytest.raises(gd.PlanError, match="bytes are enough") as error:
+        gd.plan(G, memory_limit=store.peak_bytes / 5, sizes=SIZES, time_limit=0.5)
+    enough = int(str(error.value.expected).split()[0].replace(",", ""))
+    assert enough < 0.7 * store.peak_bytes
+    plan = gd.plan(G, memory_limit=enough, sizes=SIZES, time_limit=0.5)
+    assert plan.peak_bytes <= enough
