@@ -119,15 +119,20 @@ class _Search:
         self.prices = strongest(self.problem, self.limit)
         self._raise(cost_of(self.problem, self.prices), "of the memory that has to be held at once")
         most = MOST_STATES if prove else 4 * FIRST_STATES
+        first: list[Callable[[], None]] = [  # before the long searches, with a schedule at hand
+            lambda: self._evict(0.05),
+            lambda: self._folded(most, 0.2),
+        ]
         methods: list[Callable[[], None]] = [
             lambda: self._exact(FIRST_STATES * FIRST_NODES // max(FIRST_NODES, len(self.problem))),
             self._whole,
+            *(first if prove else []),
             lambda: self._evict(0.5),
             self._start,
             lambda: self._beams(0.0 if self.sequence else 0.5),
-            lambda: self._improve(0.4 if prove else 0.8),
-            lambda: self._beams(0.3 if prove else 1.0),
-            lambda: self._folded(most),
+            lambda: self._improve(0.5 if prove else 0.8),
+            lambda: self._beams(0.5 if prove else 1.0),
+            lambda: self._folded(most, 0.8),
             lambda: self._exact(most),
         ]
         for method in methods:
@@ -261,13 +266,14 @@ class _Search:
         else:
             self._raise(min(found.bound, self.cost), "all cheaper ones have been searched")
 
-    def _folded(self, states: int) -> None:
+    def _folded(self, states: int, share: float) -> None:
         """The same with a smaller problem, whose schedules may not fit."""
         folded = fold(self.problem)
-        if len(folded.problem) == len(self.problem) or len(folded.problem) > EXACT_NODES:
+        nodes = len(folded.problem)
+        if nodes == len(self.problem) or nodes > EXACT_NODES:
             return
         prices = strongest(folded.problem, self.limit)
-        budget = Budget(states, self._until(0.8))
+        budget = Budget(states, self._until(share))
         found = cheapest(folded.problem, self.limit, below=self.cost, prices=prices, budget=budget)
         for _, _, sequence in found.answers:
             self._take(folded.unfolded(sequence))
