@@ -6,6 +6,7 @@ A loop of l steps that keeps s states runs r·l − C(s + r, s + 1) steps again;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import NamedTuple
@@ -77,6 +78,33 @@ def ladder(loops: Mapping[str, Iterable[Option]]) -> list[Choice]:
     for _, loop, states in moves:
         choices.append({**choices[-1], loop: states})
     return list(choices)
+
+
+def least_work(loops: Iterable[Iterable[Option]], room: float) -> float:
+    """The least work of an option for each loop that together take no more bytes than are free.
+
+    A bound for whole options: these are a knapsack problem, and this is its linear relaxation. E.
+    Zemel, "The linear multiple choice knapsack problem", *Operations Research* 28 (1980). Infinite
+    where the smallest options are too large together.
+
+    Examples
+    --------
+    >>> least_work([[Option(9, 1, 0), Option(5, 2, 2), Option(4, 5, 1)]], 7)
+    1.5
+    """
+    moves, work, bytes_now = [], 0.0, 0.0
+    for found in loops:
+        hull = _hull(found)
+        work, bytes_now = work + hull[0].work, bytes_now + hull[0].bytes
+        moves += [
+            (_price(last, option), last.bytes - option.bytes) for last, option in pairwise(hull)
+        ]
+    for price, saved in sorted(moves):
+        if bytes_now <= room:
+            break
+        part = min(saved, bytes_now - room)
+        work, bytes_now = work + price * part, bytes_now - part
+    return work if bytes_now <= room else math.inf
 
 
 def _hull(found: Iterable[Option]) -> list[Option]:

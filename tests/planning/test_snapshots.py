@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import product
 from math import comb
 from typing import Any
 
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
-from graphdiff.planning.ladder import Option, Taken, ladder, options
+from graphdiff.planning.ladder import Option, Taken, ladder, least_work, options
+from graphdiff.rewrite import DEFAULT, rewritten
+from graphdiff.rewrite.reversals import loops_back, run_again
 from tests.planning.test_checkpoints import SIZES, arguments, counted_steps, gated, recurrent
 from tests.planning.test_executed import measured_peak
 
@@ -206,6 +210,71 @@ def test_each_rung_of_the_ladder_saves_memory_at_a_growing_price() -> None:
     assert (np.diff(paid / saved) >= 0).all()
     least = sum(min(option.bytes for option in found) for found in loops.values())
     assert points[-1, 0] == pytest.approx(least)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.7, 0.6])
+def test_the_bound_of_several_loops_is_below_all_choices(share: float) -> None:
+    """Two short loops: each choice is planned, and the bound lies below the cheapest plan."""
+    sizes = {"t": 4, "n": 64}
+    G = rewritten(deep(2), DEFAULT)
+    loops = [loop.node for loop in loops_back(G)]
+    assert len(loops) == 2
+    store = gd.plan(G, "store", sizes=sizes, rewrites=())
+    limit = int(share * store.peak_bytes)
+    costs = []
+    for numbers in product(range(4), repeat=2):
+        choice = {loop: n for loop, n in zip(loops, numbers, strict=True) if n}
+        with suppress(gd.PlanError):
+            again = run_again(G, choice)
+            plan = gd.plan(again, "optimal", limit, sizes, rewrites=(), time_limit=1)
+            costs.append(plan.cost)
+    plan = gd.plan(G, memory_limit=limit, sizes=sizes, rewrites=(), time_limit=1)
+    assert store.cost <= plan.lower_bound <= min(costs)
+    assert share > 0.7 or store.cost < plan.lower_bound
+    assert plan.cost == min(costs)
+
+
+def test_loops_of_few_steps_may_store_where_others_keep_states() -> None:
+    """For so short loops keeping states can take more than storing: not all of them do."""
+    sizes = {"t": 4, "n": 64}
+    G = rewritten(deep(2), DEFAULT)
+    loops = [loop.node for loop in loops_back(G)]
+    peaks = [
+        gd.plan(
+            run_again(G, dict(zip(loops, numbers, strict=True))), "store", sizes=sizes
+        ).peak_bytes
+        for numbers in product(range(1, 4), repeat=2)
+    ]
+    peaks += [
+        gd.plan(run_again(G, {loop: n}), "store", sizes=sizes).peak_bytes
+        for loop in loops for n in range(1, 4)
+    ]  # fmt: skip
+    plan = gd.plan(G, memory_limit=min(peaks), sizes=sizes, rewrites=(), time_limit=1)
+    assert plan.peak_bytes <= min(peaks)
+
+
+def test_no_more_loops_run_again_than_have_to() -> None:
+    """Of three loops two are enough for this limit, whatever the ladder began with."""
+    G = deep()
+    store = gd.plan(G, "store", sizes=SIZES)
+    plan = gd.plan(G, memory_limit=0.6 * store.peak_bytes, sizes=SIZES, time_limit=2)
+    assert len(plan.loops) == 2
+    assert plan.cost < 1.4 * store.cost
+
+
+def test_the_least_work_is_below_that_of_whole_options() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        loops = [
+            [Option(float(rng.integers(50, 99)), 0.0, 0)]
+            + [Option(*map(float, rng.integers(1, 60, size=2)), s) for s in range(1, 4)]
+            for _ in range(3)
+        ]
+        room = float(rng.integers(30, 200))
+        chosen = [pick for pick in product(*loops) if sum(o.bytes for o in pick) <= room]
+        best = min((sum(o.work for o in pick) for pick in chosen), default=np.inf)
+        assert least_work(loops, room) <= best
+        assert least_work(loops, 1000.0) == 0.0
 
 
 def test_loops_in_loops_read_a_part_of_an_argument() -> None:
