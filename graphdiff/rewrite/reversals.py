@@ -124,9 +124,10 @@ def run_again(graph: Graph, snapshots: Mapping[str, int]) -> Graph:
     Linear in nodes and edges.
     """
     draft = Draft(graph)
-    for loop in loops_back(draft.graph):
-        if loop.node in snapshots:
-            _run_again(draft, loop, snapshots[loop.node])
+    for node in [loop.node for loop in loops_back(draft.graph)]:
+        # Of two loops one of which reads what the other stacks, only one can run the other again.
+        for loop in _loop_back(draft.graph, node) if node in snapshots else ():
+            _run_again(draft, loop, snapshots[node])
     narrow(draft)
     return draft.settled()
 

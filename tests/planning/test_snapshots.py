@@ -294,3 +294,31 @@ def test_loops_in_loops_read_a_part_of_an_argument() -> None:
     for style in ("readable", "fast"):
         for name, found in gd.compile(G, plan=plan, style=style)(**values).items():
             np.testing.assert_array_equal(found, wanted[name])
+
+
+def test_loops_of_second_derivatives() -> None:
+    """A loop back is a loop forward for the next one: only one of two can be run again."""
+    shapes = {"W": (16, 16), "x": (5, 16), "h": (64, 16), "u": (16, 16)}
+
+    def product(W: Any, x: Any, h: Any, u: Any) -> Any:
+        def cost(W: Any) -> Any:
+            return np.mean(gd.scan(lambda h, x: (np.tanh(h @ W + x), None), h, x)[0] ** 2)
+
+        return np.sum(gd.grad(cost)(W) * u)
+
+    rng = np.random.default_rng(0)
+    values = {name: 0.3 * rng.normal(size=shape) for name, shape in shapes.items()}
+    G = gd.gradient(gd.trace(product, *values.values()), of="out", wrt=["W"])
+    loops = {loop.node: 2 for loop in loops_back(rewritten(G, DEFAULT))}
+    assert len(loops) > 1
+    again = run_again(rewritten(G, DEFAULT), loops)
+    wanted = gd.compile(G, style="readable")(**values)
+    store = gd.plan(again, "store")
+    assert store.loops
+    for style in ("readable", "fast"):
+        f = gd.compile(again, style=style, plan=store)
+        for name, found in f(**values).items():
+            np.testing.assert_array_equal(found, wanted[name])
+        assert measured_peak(f, values) == pytest.approx(store.peak_bytes, rel=0.05)
+    with pytest.raises(gd.PlanError, match="bytes"):
+        gd.plan(G, memory_limit=1000, time_limit=1)
