@@ -120,7 +120,7 @@ class _Search:
         self._raise(cost_of(self.problem, self.prices), "of the memory that has to be held at once")
         most = MOST_STATES if prove else 4 * FIRST_STATES
         first: list[Callable[[], None]] = [  # before the long searches, with a schedule at hand
-            lambda: self._evict(0.05),
+            lambda: self._evict(0.0),
             lambda: self._folded(most, 0.2),
         ]
         methods: list[Callable[[], None]] = [

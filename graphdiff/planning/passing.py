@@ -10,7 +10,7 @@ from graphdiff.planning.moves import Moves
 from graphdiff.planning.prices import Prices
 from graphdiff.planning.problem import Problem
 
-PIVOTS = 6
+PIVOTS = 3
 """How many pivots are looked at in each state."""
 
 
