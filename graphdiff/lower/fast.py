@@ -78,7 +78,7 @@ class Fast(Source):
         self.outs = {} if scheduled else self._large_outputs()
         steps = program.steps
         if not self.gradients:
-            needed = self._needed()
+            needed = self._needed
             steps = tuple(step for step in steps if step[1] in needed)
         self.buffers = self._assigned(steps, self.outs, workspace=True)
         self.donors = unread(self.buffers, self.memory, steps) if self.outs else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,7 @@ class Source:
 
     def _equations(self) -> list[str]:
         """The network in formulas over the names that the user gave."""
-        needed, values = self._needed(), self.program.values.values()
+        needed, values = self._needed, self.program.values.values()
         forward = [v for v in values if v.node in needed and v.phase == "forward"]
         if len(forward) > 4 * _MOST_EQUATIONS:
             return []
@@ -238,6 +239,7 @@ class Source:
 
     # -- functions ---------------------------------------------------------------------------
 
+    @cached_property
     def _needed(self) -> set[str]:
         """The values that the outputs which are no derivatives are computed from."""
         values, names = self.program.values, self.program.rows.names
@@ -252,7 +254,7 @@ class Source:
 
     def _forward(self) -> list[str]:
         outputs = [self.graph.outputs_by_name[name] for name in self.values]
-        needed, values = self._needed(), self.program.values
+        needed, values = self._needed, self.program.values
         steps = [step for step in self.program.steps if step[1] in needed]
         if self.gradients:  # the plan, if there is one, is for the whole
             steps = [("compute", node) for node in values if node in needed]
@@ -309,7 +311,7 @@ class Source:
         """
         lines: list[str] = []
         mentioned: set[str] = set()
-        done: set[str] = set()
+        done: set[int] = set()
         freed: list[str] = []
         phases: list[str] = []
         for i, (action, node) in enumerate(steps):
@@ -328,9 +330,9 @@ class Source:
                 lines += [*([""] if phases else []), f"    # {value.phase}"]
                 phases.append(value.phase)
             unread = self._unread(node, only) if only and value.block else frozenset[int]()
-            about = "recomputed" if node in done else self._about(value, mentioned)
+            about = "recomputed" if value.row in done else self._about(value, mentioned)
             lines += _statement(value, code, about, "    ", unread, bare=self.bare)
-            done.add(node)
+            done.add(value.row)
         return lines
 
     def _value_and_grad(self) -> list[str]:
