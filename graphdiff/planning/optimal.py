@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
+
 from graphdiff.errors import PlanError
 from graphdiff.planning.beam import beams
 from graphdiff.planning.bounds import WHOLE, cost_of, strongest, whole_cost
@@ -61,8 +63,8 @@ DEMAND_NODES = 5_000
 REFUSAL_SECONDS = 5.0
 """How long to look for the smallest limit that can be met, when one is refused."""
 
-CLOSE = 1.01
-"""How near the limits above and below that one come, as a ratio."""
+FALLING, FAILURES = 60, 3
+"""How many limits are tried for it, and after how many in a row that are not met no more are."""
 
 ALL = "any order, any number of recomputations"
 
@@ -163,7 +165,7 @@ class _Search:
             most = DEMAND_COMPUTATIONS if self.sequence is None else 20 * len(given)
             with suppress(PlanError):
                 sequence = on_demand(self.problem, most)
-                self._take(sequence)
+                self._take(sequence, known=True)
                 if len(sequence) <= 20 * len(given):
                     self._take(refill(self.problem, sequence, int(self.limit)))
 
@@ -232,10 +234,11 @@ class _Search:
     def _settled(self) -> bool:
         return self.cost <= self.bound or self.peak_bound > self.limit
 
-    def _take(self, sequence: Sequence[int]) -> None:
-        """Keep a schedule if it is the best so far."""
+    def _take(self, sequence: Sequence[int], *, known: bool = False) -> None:
+        """Keep a schedule if it is the best so far; ``known``: with any limit it is found again."""
         peak, cost = measure(self.problem, sequence)
-        self.lowest = min(self.lowest, peak)
+        if known:
+            self.lowest = min(self.lowest, peak)
         if peak <= self.limit and cost < self.cost:
             self.sequence, self.cost = list(sequence), cost
             self._tell()
@@ -290,23 +293,28 @@ class _Search:
             found = lowest(self.problem, budget=budget)
             self.peak_bound = max(self.peak_bound, found.bound)
             for _, _, sequence in found.answers:
-                self._take(sequence)
+                self._take(sequence, known=True)
         if len(self.problem) <= EVICTION_NODES:
-            self._close_in(started + REFUSAL_SECONDS)
+            self._evict_lower(started + REFUSAL_SECONDS)
 
-    def _close_in(self, deadline: float) -> None:
-        """Halve the range of limits of which it is not known whether they can be met."""
+    def _evict_lower(self, deadline: float) -> None:
+        """Schedules by eviction within limits that fall, from what storing takes.
+
+        They are the same limits whatever the one that is refused is, so that each of these
+        schedules is found again where its own peak is the limit.
+        """
         orders = {tuple(range(len(self.problem))): None, tuple(self.order): None}
-        low = max(self.peak_bound, self.limit + 1)
-        while low * CLOSE < self.lowest and time.monotonic() < deadline:
-            middle = (low + self.lowest) // 2
+        low, high = max(1, least_peak(self.problem)), max(1, int(self.stored))
+        failed = 0
+        for level in map(int, np.geomspace(high, low, FALLING)):
+            found = None
             for order, taste in product(orders, TASTES):
-                found = evicting(self.problem, order, middle, taste, deadline=deadline)
-                if found is not None:
-                    self._take(found)
-                    break
-            else:
-                low = middle + 1
+                found = found or evicting(self.problem, order, level, taste, deadline=deadline)
+            if found is not None:
+                self._take(found, known=True)
+            failed = 0 if found is not None else failed + 1
+            if failed == FAILURES or time.monotonic() > deadline:
+                return
 
 
 def _candidates(request: Request, thorough: bool) -> Iterator[list[int]]:

@@ -212,7 +212,7 @@ def test_each_rung_of_the_ladder_saves_memory_at_a_growing_price() -> None:
     assert points[-1, 0] == pytest.approx(least)
 
 
-@pytest.mark.parametrize("share", [0.8, 0.7, 0.6])
+@pytest.mark.parametrize("share", [0.8, 0.6])
 def test_the_bound_of_several_loops_is_below_all_choices(share: float) -> None:
     """Two short loops: each choice is planned, and the bound lies below the cheapest plan."""
     sizes = {"t": 4, "n": 64}
@@ -226,7 +226,7 @@ def test_the_bound_of_several_loops_is_below_all_choices(share: float) -> None:
         choice = {loop: n for loop, n in zip(loops, numbers, strict=True) if n}
         with suppress(gd.PlanError):
             again = run_again(G, choice)
-            plan = gd.plan(again, "optimal", limit, sizes, rewrites=(), time_limit=1)
+            plan = gd.plan(again, "optimal", limit, sizes, rewrites=(), time_limit=0.3)
             costs.append(plan.cost)
     plan = gd.plan(G, memory_limit=limit, sizes=sizes, rewrites=(), time_limit=1)
     assert store.cost <= plan.lower_bound <= min(costs)
