@@ -124,9 +124,9 @@ def eliminate(
     Notes
     -----
     Every product counts, also one with a partial derivative that is 1. ``"optimal"`` is proved for
-    up to 25 intermediate values (links of a chain not counted), unless 100 000 sets of vertices do
-    not suffice; beyond that a local search improves on the best of the rules, and ``.how`` says
-    so. For edges it is proved where 6 000 sets of edges suffice (fewer in a large graph); else a
+    up to 25 intermediate values, links of a chain not counted: 20 take 0.1 seconds, 25 take 5, and
+    134 MB. Beyond that a local search improves on the best of the rules, and ``.how`` says so. For
+    edges it is proved where 6 000 sets of edges suffice (fewer in a large graph); else a
     beam search is made. For faces it is proved where 2 000 dual graphs suffice, or a bound by
     disjoint paths is met; else it is the best of edges and of rules. Forward, reverse and Markowitz
     orders of vertices of a graph of bounded degree are linear in it. Griewank & Walther,

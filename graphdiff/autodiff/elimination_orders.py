@@ -14,10 +14,13 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-MOST_EXPANSIONS = 100_000  # of the exact search; beyond that the best that is known is taken
-EXACT = 25  # vertices with a choice that the exact search takes
-BOUNDED = 100  # vertices of which a bound is found, by two flows each
-_EVALUATED = 200_000  # vertices eliminated on trial by the local search
+from graphdiff.autodiff.elimination_subsets import least_order
+
+EXACT = 25  # vertices, links of a chain not counted, all orders of which are compared
+BOUNDED = 150  # vertices of which a bound is found, by two flows each
+ROUNDS = 4  # of the local search
+WINDOW = 14  # vertices that follow each other in an order, all orders of which are compared
+_EVALUATED = 100_000  # vertices eliminated on trial in a round
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,16 @@ class Elimination:
             above.remove(vertex)
             above |= sources
         return fill
+
+    def left(self, inner: Sequence[int], others: Iterable[int]) -> Structure:
+        """What is left, as a structure whose intermediate vertices are some of it."""
+        vertices = [*inner, *others]
+        number = {vertex: i for i, vertex in enumerate(vertices)}
+        before, after = (
+            tuple(frozenset(number[u] for u in near[vertex]) for vertex in vertices)
+            for near in (self.before, self.after)
+        )
+        return Structure(len(inner), before, after)
 
 
 def cost_of(graph: Structure, order: Iterable[int]) -> int:
@@ -128,36 +141,38 @@ RULES: dict[str, Callable[[Structure], tuple[int, ...]]] = {
 
 def search(graph: Structure) -> Found:
     """The order of fewest multiplications: proved for small graphs, else the best found."""
+    links, rest, smaller = _without_links(graph)
+    if smaller.count <= EXACT:
+        chosen, least = least_order(smaller.count, smaller.before, smaller.after)
+        cost = len(links) + least
+        return Found((*links, *(rest[v] for v in chosen)), cost, cost, "proved optimal")
     candidates = [rule(graph) for rule in RULES.values()]
     order = min(candidates, key=lambda order: cost_of(graph, order))
+    for seed in range(ROUNDS):
+        order = in_windows(graph, improve(graph, order, seed))
     cost = cost_of(graph, order)
     bound = graph.count  # each vertex takes at least one
     if graph.count <= BOUNDED:
-        floors = [least_degree(graph, vertex) for vertex in range(graph.count)]
-        bound = sum(floors)
-        if graph.count - _links(graph) <= EXACT:
-            exact = branch_and_bound(graph, order, cost, floors)
-            if exact is not None:
-                cost = cost_of(graph, exact)
-                return Found(exact, cost, cost, "proved optimal")
-    order = improve(graph, order)
-    cost = cost_of(graph, order)
+        bound = sum(least_degree(graph, vertex) for vertex in range(graph.count))
     return Found(order, cost, bound, "proved optimal" if cost == bound else "local search")
 
 
-def _links(graph: Structure) -> int:
-    """How many vertices go at once since they have one predecessor and one successor."""
-    state, gone = Elimination(graph), 0
+def _without_links(graph: Structure) -> tuple[list[int], list[int], Structure]:
+    """The vertices with one predecessor and one successor, the others, and the graph of these.
+
+    A link goes at once: that costs the one multiplication that it always does, and makes no other
+    vertex dearer.
+    """
+    state, links = Elimination(graph), dict[int, None]()
     waiting = list(range(graph.count))
-    done: set[int] = set()
     while waiting:
         vertex = waiting.pop()
-        if vertex < graph.count and vertex not in done and state.degree(vertex) == 1:
+        if vertex < graph.count and vertex not in links and state.degree(vertex) == 1:
             state.eliminate(vertex)
-            done.add(vertex)
-            gone += 1
+            links[vertex] = None
             waiting += [*state.before[vertex], *state.after[vertex]]
-    return gone
+    rest = [vertex for vertex in range(graph.count) if vertex not in links]
+    return list(links), rest, state.left(rest, range(graph.count, len(graph.before)))
 
 
 def least_degree(graph: Structure, vertex: int) -> int:
@@ -189,64 +204,9 @@ def _cut(towards: Sequence[frozenset[int]], vertex: int) -> int:
     return int(nx.maximum_flow_value(network, (vertex, 1), "ends"))
 
 
-def branch_and_bound(
-    graph: Structure, order: tuple[int, ...], cost: int, floors: Sequence[int]
-) -> tuple[int, ...] | None:
-    """The optimal order, or None where the search was given up.
-
-    Best first over the sets of eliminated vertices: what remains depends on the set alone. A
-    vertex with one predecessor and one successor goes at once, since that costs the one
-    multiplication that it always does and makes no other vertex dearer.
-    """
-    everything = (1 << graph.count) - 1
-    above = tuple(sum(1 << u for u in graph.before[v]) for v in range(len(graph.before)))
-    below = tuple(sum(1 << w for w in graph.after[v]) for v in range(len(graph.after)))
-    least = {0: 0}
-    came: dict[int, tuple[int, int]] = {}
-    heap = [(sum(floors), 0, 0, above, below)]
-    for _ in range(MOST_EXPANSIONS):
-        if not heap or heap[0][0] >= cost:
-            return order
-        bound, minus, done, above, below = heapq.heappop(heap)
-        paid = least[done]
-        left = [v for v in range(graph.count) if not done >> v & 1]
-        if bound > paid + sum(floors[v] for v in left):
-            continue  # it has been reached at less since
-        degrees = {v: above[v].bit_count() * below[v].bit_count() for v in left}
-        for vertex in [v for v in left if degrees[v] == 1][:1] or left:
-            after, price = done | 1 << vertex, paid + degrees[vertex]
-            total = bound + degrees[vertex] - floors[vertex]
-            if price >= least.get(after, price + 1) or total >= cost:
-                continue
-            least[after], came[after] = price, (done, vertex)
-            if after == everything:
-                cost, order = price, _walk(came, after)
-            else:
-                heapq.heappush(heap, (total, minus - 1, after, *_without(vertex, above, below)))
-    return None
-
-
-def _without(
-    vertex: int, above: tuple[int, ...], below: tuple[int, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    sources, targets, bit = above[vertex], below[vertex], 1 << vertex
-    return (
-        tuple(m & ~bit | sources if m & bit else m for m in above),
-        tuple(m & ~bit | targets if m & bit else m for m in below),
-    )
-
-
-def _walk(came: dict[int, tuple[int, int]], done: int) -> tuple[int, ...]:
-    order: list[int] = []
-    while done:
-        done, vertex = came[done]
-        order.append(vertex)
-    return tuple(reversed(order))
-
-
-def improve(graph: Structure, order: tuple[int, ...]) -> tuple[int, ...]:
+def improve(graph: Structure, order: tuple[int, ...], seed: int) -> tuple[int, ...]:
     """Take one vertex after another to another place, as long as that saves multiplications."""
-    draw = random.Random(0)
+    draw = random.Random(seed)
     best, cost = list(order), cost_of(graph, order)
     for _ in range(_EVALUATED // max(1, graph.count)):
         trial = list(best)
@@ -254,4 +214,27 @@ def improve(graph: Structure, order: tuple[int, ...]) -> tuple[int, ...]:
         found = cost_of(graph, trial)
         if found <= cost:
             best, cost = trial, found
+    return tuple(best)
+
+
+def in_windows(graph: Structure, order: tuple[int, ...]) -> tuple[int, ...]:
+    """Put vertices that follow each other into their best order, as long as that saves anything.
+
+    Which order they come in changes nothing for those before and after them.
+    """
+    best, saved = list(order), True
+    while saved:
+        saved = False
+        state = Elimination(graph)
+        for start in range(0, max(1, graph.count - WINDOW // 2), WINDOW // 2):
+            window = best[start : start + WINDOW]
+            inner = sorted(window)
+            others = [*best[start + len(window) :], *range(graph.count, len(graph.before))]
+            part = state.left(inner, others)
+            chosen, cost = least_order(part.count, part.before, part.after)
+            if cost < cost_of(part, map(inner.index, window)):
+                best[start : start + len(window)] = [inner[i] for i in chosen]
+                saved = True
+            for vertex in best[start : start + WINDOW // 2]:
+                state.eliminate(vertex)
     return tuple(best)

@@ -13,11 +13,13 @@ import graphdiff as gd
 from graphdiff.autodiff.elimination_orders import (
     RULES,
     Structure,
-    branch_and_bound,
     cost_of,
+    in_windows,
     least_degree,
     search,
 )
+from graphdiff.autodiff.elimination_orders import Elimination as Eliminating
+from graphdiff.autodiff.elimination_subsets import least_order
 
 ORDERS = (*RULES, "optimal")
 
@@ -85,13 +87,58 @@ def test_no_vertex_is_ever_cheaper_than_its_bound(graph, random):
         before = after
 
 
-def test_a_search_that_is_given_up_says_so(monkeypatch):
-    monkeypatch.setattr("graphdiff.autodiff.elimination_orders.MOST_EXPANSIONS", 0)
-    before = map(frozenset, ({2}, {0, 3}, (), (), {0}, {1}))
-    after = map(frozenset, ({1, 4}, {5}, {0}, {1}, (), ()))
-    graph = Structure(2, tuple(before), tuple(after))
-    assert branch_and_bound(graph, (0, 1), 99, (0, 0)) is None
-    assert search(graph).bound <= search(graph).cost
+def random_structure(count, ends, seed):
+    """Each vertex has two operands among those before it and the arguments; several results."""
+    rng = np.random.default_rng(seed)
+    before = [set() for _ in range(count + 2 * ends)]
+    arguments = range(count, count + ends)
+    for v in range(count):
+        near = [*range(max(0, v - 5), v), *arguments] if v < 4 or ends > 4 else range(v - 4, v)
+        before[v] = set(rng.choice(list(near), size=2, replace=False).tolist())
+    for end in range(count + ends, count + 2 * ends):
+        before[end] = {int(rng.integers(count))}
+    used = set().union(*before)
+    before[count + ends] |= {v for v in range(count) if v not in used}
+    after = [{w for w in range(len(before)) if v in before[w]} for v in range(len(before))]
+    return Structure(count, tuple(map(frozenset, before)), tuple(map(frozenset, after)))
+
+
+def least_cost(graph):
+    """The least cost over all orders: from set to set, each graph made by eliminating."""
+    sets = {frozenset(): 0}
+    for _ in range(graph.count):
+        larger = {}
+        for done, paid in sets.items():
+            state = Eliminating(graph)
+            for vertex in done:
+                state.eliminate(vertex)
+            for vertex in set(range(graph.count)) - done:
+                after = done | {vertex}
+                cost = paid + state.degree(vertex)
+                larger[after] = min(cost, larger.get(after, cost))
+        sets = larger
+    (least,) = sets.values()
+    return least
+
+
+@pytest.mark.parametrize(("low", "count", "ends"), [(14, 9, 3), (3, 9, 3), (0, 7, 3), (3, 8, 70)])
+def test_the_optimum_is_that_of_all_sets_of_vertices(monkeypatch, low, count, ends):
+    """However many are dealt with at once, and with more neighbours than a word has bits."""
+    monkeypatch.setattr("graphdiff.autodiff.elimination_subsets.LOW", low)
+    for seed in range(3):
+        graph = random_structure(count, ends, seed)
+        order, cost = least_order(graph.count, graph.before, graph.after)
+        assert sorted(order) == list(range(count))
+        assert cost_of(graph, order) == cost == least_cost(graph)
+
+
+def test_twenty_five_vertices_are_proved_and_more_say_what_was_found():
+    proved = search(random_structure(25, 4, 0))
+    assert proved.how == "proved optimal"
+    assert proved.cost == proved.bound
+    found = search(random_structure(40, 4, 0))
+    assert found.how == "local search"
+    assert found.bound < found.cost
 
 
 def black_scholes(s, k, r, v, t):
@@ -252,3 +299,14 @@ def test_errors_say_what_is_wrong():
         gd.eliminate(g, [], "x")
     with pytest.raises(gd.GraphError, match="no node"):
         gd.eliminate(g, "y", "xx")
+
+
+def test_neighbours_in_an_order_are_put_into_their_best_order():
+    """By windows alone, from the forward order, and never to more multiplications."""
+    for seed in range(4):
+        graph = random_structure(30, 4, seed)
+        forward = RULES["forward"](graph)
+        order = in_windows(graph, forward)
+        assert sorted(order) == list(range(30))
+        assert cost_of(graph, order) < cost_of(graph, forward)
+        assert search(graph).cost <= cost_of(graph, order)
