@@ -36,7 +36,7 @@ def least_order(count: int, before: Neighbours, after: Neighbours) -> tuple[tupl
     Notes
     -----
     Proportional to 2^count edges; four bytes for each set. 20 vertices take about 0.1 seconds, 25
-    about 5.
+    about 5 (``tests/benchmarks/test_elimination.py``).
     """
     low = min(LOW, count)
     least = np.full((1 << (count - low), 1 << low), _UNKNOWN, np.int32)
