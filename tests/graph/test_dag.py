@@ -355,3 +355,16 @@ def test_a_subgraph_is_a_graph() -> None:
     assert list(found.inputs) == ["x"]
     values = {"x": np.ones((3, 2)), "W": np.eye(2)}
     np.testing.assert_array_equal(run(found, **values)["h"], np.ones((3, 2)))
+
+
+def test_tensors_follow_their_node_when_its_old_name_is_taken_again() -> None:
+    g = gd.Graph()
+    sine = np.sin(g.parameter("w"))
+    also, old = g[sine.name], sine.name
+    sine.named("a")
+    cosine = np.cos(also).named(old)
+    assert (sine.name, also.name, cosine.name) == ("a", "a", old)
+    cosine.named("b")
+    root = np.sqrt(cosine).named(old)
+    assert (also.op, cosine.op, root.op) == ("sin", "cos", "sqrt")
+    assert (also.name, cosine.name, root.name) == ("a", "b", old)
