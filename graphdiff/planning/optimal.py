@@ -63,8 +63,9 @@ DEMAND_NODES = 5_000
 REFUSAL_SECONDS = 5.0
 """How long to look for the smallest limit that can be met, when one is refused."""
 
-FALLING, FAILURES = 60, 3
-"""How many limits are tried for it, and after how many in a row that are not met no more are."""
+FALLING, NEXT, FAILURES = 60, 4, 3
+"""How many limits are tried for it, how many first that are next to the one refused, and after how
+many in a row that are not met no more are."""
 
 ALL = "any order, any number of recomputations"
 
@@ -300,21 +301,29 @@ class _Search:
     def _evict_lower(self, deadline: float) -> None:
         """Schedules by eviction within limits that fall, from what storing takes.
 
-        They are the same limits whatever the one that is refused is, so that each of these
-        schedules is found again where its own peak is the limit.
+        They are the same limits whatever the one that is refused is, those next to it the first, so
+        that each of these schedules is found again where its own peak is the limit.
         """
-        orders = {tuple(range(len(self.problem))): None, tuple(self.order): None}
         low, high = max(1, least_peak(self.problem)), max(1, int(self.stored))
+        levels = [int(level) for level in np.geomspace(high, low, FALLING)]
+        for level in [level for level in reversed(levels) if level >= self.limit][:NEXT]:
+            if self._evicted(level, deadline):
+                return
         failed = 0
-        for level in map(int, np.geomspace(high, low, FALLING)):
-            found = None
-            for order, taste in product(orders, TASTES):
-                found = found or evicting(self.problem, order, level, taste, deadline=deadline)
-            if found is not None:
-                self._take(found, known=True)
-            failed = 0 if found is not None else failed + 1
+        for level in levels:
+            failed = 0 if self._evicted(level, deadline) else failed + 1
             if failed == FAILURES or time.monotonic() > deadline:
                 return
+
+    def _evicted(self, level: int, deadline: float) -> bool:
+        """Whether eviction leads to a schedule within a limit, which is then taken."""
+        orders = {tuple(range(len(self.problem))): None, tuple(self.order): None}
+        for order, taste in product(orders, TASTES):
+            found = evicting(self.problem, order, level, taste, deadline=deadline)
+            if found is not None:
+                self._take(found, known=True)
+                return True
+        return False
 
 
 def _candidates(request: Request, thorough: bool) -> Iterator[list[int]]:
