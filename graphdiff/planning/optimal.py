@@ -307,7 +307,7 @@ class _Search:
         low, high = max(1, least_peak(self.problem)), max(1, int(self.stored))
         levels = [int(level) for level in np.geomspace(high, low, FALLING)]
         for level in [level for level in reversed(levels) if level >= self.limit][:NEXT]:
-            if self._evicted(level, deadline):
+            if self._evicted(level, deadline) and self.sequence is not None:
                 return
         failed = 0
         for level in levels:
