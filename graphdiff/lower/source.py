@@ -304,7 +304,7 @@ class Source:
         *,
         sections: bool = True,
     ) -> list[str]:
-        """The statements of the steps; what is freed last is freed by returning.
+        """The statements of the steps; what is freed last is freed by returning, but for copies.
 
         ``only`` are the values that are needed, where others are left out. ``stores`` are, in the
         fast style, the arrays that the results are put into, as they stand in a call.
@@ -333,6 +333,9 @@ class Source:
             about = "recomputed" if value.row in done else self._about(value, mentioned)
             lines += _statement(value, code, about, "    ", unread, bare=self.bare)
             done.add(value.row)
+        copied = any(text.text.startswith("np.array(") for text in self.program.results.values())
+        if freed and copied:  # which takes memory
+            lines += wrap(f"    del {', '.join(freed)}")
         return lines
 
     def _value_and_grad(self) -> list[str]:

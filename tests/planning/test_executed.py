@@ -307,6 +307,17 @@ def test_outputs_that_are_copied_are_counted() -> None:
     assert int(p.peak.subs(symbols)) == p.peak_bytes
 
 
+def test_what_is_freed_last_is_not_there_while_outputs_are_copied() -> None:
+    g = gd.Graph()
+    x = g.input("x", ("t", "n"))
+    g.output("given", x.T)
+    g.output("y", np.sum(np.tanh(np.tanh(x)), axis=0))
+    p = gd.plan(g, "store", sizes=SIZES)
+    for style in ("readable", "fast"):
+        f = gd.compile(g, plan=p, style=style)
+        assert measured_peak(f, arguments(g)) == pytest.approx(p.peak_bytes, rel=0.05)
+
+
 def test_of_what_is_kept_the_memory_that_it_takes_meanwhile_is_not() -> None:
     g = gd.Graph()
     h = g.input("x", ("t", "n"))
