@@ -44,6 +44,7 @@ class Draft:
         for output, node in self.graph.outputs_by_name.items():
             self.outputs.setdefault(node, []).append(output)
         self.in_order = True  # a copy is; nodes that come later or take another name stand last
+        self.touched: set[str] | None = None  # where known, what differs from when it was shared
 
     def order(self) -> list[str]:
         """The nodes in topological order."""
@@ -57,6 +58,8 @@ class Draft:
         """
         dag = self.dag
         old, new = dag._node[node], dag._node[replacement]
+        if self.touched is not None:
+            self.touched.update((replacement, *dag._succ[node]))
         for user, keys in list(dag._succ[node].items()):
             for key in list(keys):
                 dag.remove_edge(node, user, key)
@@ -80,6 +83,8 @@ class Draft:
                 self.outputs[node] = returned
             del self.became[node]
             self.became[replacement] = node
+            if self.touched is not None:
+                self.touched.update((node, *dag._succ[node]))
             return node
         return replacement
 
@@ -261,6 +266,8 @@ def sweep(draft: Draft, *tables: Rules) -> None:
             continue
         rule, replacement, added = found
         fired[rule] += 1
+        if draft.touched is not None:
+            draft.touched.update(added)
         draft.in_order = False
         users, sources = list(dag._succ[node]), list(dag._pred[node])
         kept = draft.replace(node, replacement)
