@@ -76,10 +76,9 @@ def _operands(indent: str, value: str) -> list[str]:
 
 def _term(indent: str, text: str) -> list[str]:
     """A part of an expression, split in its widest brackets if it does not fit."""
-    span = _widest_brackets(text)
-    if len(indent) + len(text) <= WIDTH or span is None:
+    if len(indent) + len(text) <= WIDTH or not (spans := _outermost_brackets(text)):
         return [indent + text]
-    start, stop = span
+    start, stop = max(spans, key=lambda span: span[1] - span[0])
     inner = indent + "    "
     items = [_operands(inner, item) for _, item in _split(text[start + 1 : stop], (", ",))]
     comma = "," if len(items) > 1 else ""
@@ -87,15 +86,15 @@ def _term(indent: str, text: str) -> list[str]:
     return [f"{indent}{text[: start + 1]}", *lines, f"{indent}{text[stop:]}"]
 
 
-def _widest_brackets(text: str) -> tuple[int, int] | None:
-    """Where the widest of the outermost brackets open and close."""
+def _outermost_brackets(text: str) -> list[tuple[int, int]]:
+    """Where brackets that stand in no others open and close."""
     start, spans = 0, []
     for position, char, depth in _depths(text):
         if depth == 0 and char in "([{":
             start = position
         elif depth == 0 and char in ")]}":
             spans.append((start, position))
-    return max(spans, key=lambda span: span[1] - span[0], default=None)
+    return spans
 
 
 def _depths(text: str) -> Iterator[tuple[int, str, int]]:
@@ -119,13 +118,11 @@ def _last_brackets(text: str) -> tuple[int, int] | None:
 
     Brackets inside a sum, such as ``(a + b) * c + d``, are no place to split at.
     """
-    start, span = 0, None
-    for position, char, depth in _depths(text):
-        if depth == 0 and char in "([{":
-            start = position
-        elif depth == 0 and char in ")]}":
-            span = (start, position)
-    if span is None or span[1] - span[0] < 2 or text[span[1] + 1 :] not in ("", ",", ":"):
+    spans = _outermost_brackets(text)
+    if not spans:
+        return None
+    span = spans[-1]
+    if span[1] - span[0] < 2 or text[span[1] + 1 :] not in ("", ",", ":"):
         return None
     head = text[: span[0]].partition(" = ")[2]
     return None if any(op in head for ops in _OPERATORS for op in ops) else span

@@ -333,8 +333,8 @@ class Source:
             about = "recomputed" if value.row in done else self._about(value, mentioned)
             lines += _statement(value, code, about, "    ", unread, bare=self.bare)
             done.add(value.row)
-        copied = any(text.text.startswith("np.array(") for text in self.program.results.values())
-        if freed and copied:  # which takes memory
+        results = self.program.results.values()
+        if freed and any(text.text.startswith("np.array(") for text in results):  # takes memory
             lines += wrap(f"    del {', '.join(freed)}")
         return lines
 

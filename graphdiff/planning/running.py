@@ -20,6 +20,7 @@ from graphdiff.graph.body import begins_loops, input_names, joined, output_nodes
 from graphdiff.graph.dag import Graph
 from graphdiff.ops import kernels
 from graphdiff.ops.dimension import Dimension, combine, evaluate_dimension
+from graphdiff.ops.elementwise import in_place
 from graphdiff.planning.loops import parts_of
 from graphdiff.planning.scratch import Sizes, bytes_of, sized, taken_results, working_bytes
 from graphdiff.planning.statements import Statements, Update
@@ -30,7 +31,6 @@ STEPS = 3
 BACK = 6
 """How many of one that runs steps again."""
 
-_IN_PLACE = 1 << 18  # bytes from which on NumPy computes in place of an operand with no name
 _EITHER = frozenset({"add", "multiply"})
 _FIRST = frozenset({"subtract", "divide"})
 
@@ -216,7 +216,7 @@ class _Memory:
         places = range(2) if op in _EITHER else range(op in _FIRST)
         if op == "multiply" and graph.spec(operands[0]).is_complex:  # see its code
             places = range(not self._alone(values[1]))
-        if isinstance(size, int) and size < _IN_PLACE:
+        if not in_place(sized(graph.spec(node), self.sizes)):
             return None
         fitting = (i for i in places if self._alone(values[i]) and self._sizes(values[i]) == [size])
         return next(fitting, None)

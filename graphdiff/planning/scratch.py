@@ -19,10 +19,6 @@ from graphdiff.ops.dimension import Dimension, evaluate_dimension
 from graphdiff.ops.spec import Spec
 
 _BUFFER = 8192  # elements of an operand that NumPy converts or broadcasts at a time
-_IN_PLACE = 1 << 18  # bytes from which on NumPy computes in place of an operand with no name
-_EITHER = frozenset({"add", "multiply"})
-_FIRST = frozenset({"subtract", "divide"})
-
 _MOVING = frozenset({"slice", "transpose"})
 
 Sizes = Mapping[str, int] | None
