@@ -41,7 +41,6 @@ class Memory:
         self.program = program
         self.owner: list[int] = []
         seen = [False] * len(rows.names)
-        orderly: list[bool] = []
         for i, (op, operands) in enumerate(zip(rows.ops, rows.operands, strict=True)):
             if op.view and operands:
                 self.owner.append(self.owner[operands[0]])
@@ -50,12 +49,12 @@ class Memory:
                 if not _is_fresh(op):
                     for operand in operands:
                         seen[self.owner[operand]] = True
-            orderly.append(_is_orderly(rows, i, orderly))
+        in_order = orderly(rows)
         values = program.values.values()
         self.values = {value.row: value for value in values}
         self.kept = {self.owner[rows.number[n]] for n in program.graph.outputs_by_name.values()}
         self.own = {
-            v.row for v in values if v.quick and v.spec.ndim and orderly[v.row] and not seen[v.row]
+            v.row for v in values if v.quick and v.spec.ndim and in_order[v.row] and not seen[v.row]
         }
         self.sees = {v.row: [self.owner[operand] for operand in v.operands] for v in values}
 
@@ -77,6 +76,14 @@ class Memory:
 def _is_fresh(op: Op) -> bool:
     """Whether an op is known to make an array of its own; an op of the user's is not."""
     return OPS.get(op.name) is op and (op.quick is not None or op.elementwise or op.name in _FRESH)
+
+
+def orderly(rows: Rows) -> list[bool]:
+    """For each node whether its value's axes are in memory in their order, as far as it matters."""
+    found: list[bool] = []
+    for i in range(len(rows.names)):
+        found.append(_is_orderly(rows, i, found))
+    return found
 
 
 def _is_orderly(rows: Rows, node: int, orderly: Sequence[bool]) -> bool:

@@ -2,13 +2,14 @@
 
 On small arrays a call costs what it takes to find out what is meant. So the functions are NumPy's
 ufuncs themselves, a number that meets an array is an array of its dtype, made once, and nothing is
-checked that was checked before. The computations are those of the readable style, to the bit.
+checked that was checked before. The computations are those of the readable style, to the bit, but
+for what `graphdiff.lower.fused` takes together.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.rows import Rows, forward_first, rows_of
+from graphdiff.lower.fused import dot, sums_of_products
 from graphdiff.lower.names import Names, Numbered, identifier
 from graphdiff.lower.pieces import Piece
 from graphdiff.lower.program import Program, Step, Value
@@ -30,6 +32,7 @@ _LAST = re.compile(rf"(, ){_NUMBER}(\))$")
 _CALL = re.compile(r"(?<![\w.])([a-z]\w*)\(")
 REDUCTIONS = {f"{name}_reduce": f"np.{name}.reduce" for name in ("add", "maximum", "minimum")}
 UFUNCS = frozenset(name for name, value in vars(np).items() if isinstance(value, np.ufunc))
+BARE = UFUNCS | REDUCTIONS.keys() | {"vdot"}  # what is called by a name without a dot
 
 
 def quick_program(
@@ -53,21 +56,25 @@ def quick_program(
         Whether variables are numbers, since nobody is going to read them.
     """
     rows = rows_of(graph, forward_first(graph))
-    steps = schedule or [("compute", rows.names[i]) for i in lines_of(rows)]
+    products = {} if schedule else sums_of_products(rows, rows.reads())
+    steps = schedule or [("compute", rows.names[i]) for i in lines_of(rows, products.values())]
     own = ("buffer", "math", "out", "results", "take_along_axis", "work", "workspace")
-    taken = (*taken, *UFUNCS, *REDUCTIONS, *own)
+    taken = (*taken, *BARE, *own)
     names = Numbered(graph, taken) if bare else Names(graph, taken)
-    return QuickWriter(graph, names, steps, rows, planned=schedule is not None).program()
+    return QuickWriter(graph, names, steps, rows, products, planned=schedule is not None).program()
 
 
-def lines_of(rows: Rows) -> list[int]:
+def lines_of(rows: Rows, folded: Iterable[int] = ()) -> list[int]:
     """The nodes with a line: what owns memory, and views that are read more than once.
 
-    A value that is read once is computed just before, as it would be inside an expression.
+    A value that is read once is computed just before, as it would be inside an expression. What is
+    ``folded`` into the call of its user has none.
     """
     own, numbers = own_memory(rows)
     reads = rows.reads()
     lines = own.copy()
+    for i in folded:
+        lines[i] = False
     for i in _shared_views(rows, reads, numbers):
         lines[i] = True
     outputs = {rows.number[node] for node in rows.graph.outputs_by_name.values()}
@@ -118,7 +125,7 @@ def _shared_views(rows: Rows, reads: Sequence[int], numbers: Sequence[bool]) -> 
 
 
 def called(values: Iterable[Value]) -> set[str]:
-    """The ufuncs and reductions that values call by their bare names."""
+    """The functions of NumPy's that values call by their bare names."""
     found: set[str] = set()
     for value in values:
         text = value.code.text
@@ -126,17 +133,23 @@ def called(values: Iterable[Value]) -> set[str]:
             found.update(_CALL.findall(read_by(Line(0, value))))
         else:
             found.add(text.partition("(")[0])
-    return {name for name in found if name in UFUNCS or name in REDUCTIONS}
+    return found & BARE
 
 
 class InnerWriter(Writer):
     """Writes what is inside loops and branches: expressions, but with quick reductions in them."""
 
+    def __init__(self, body: Graph, around: Writer) -> None:
+        super().__init__(body, Names(body, around=around.names), None, around)
+        self.products = {} if self.follows else sums_of_products(self.rows, self.counts)
+
     def within(self, body: Graph) -> Writer:
         """The writer of a graph inside this one."""
-        return InnerWriter(body, Names(body, around=self.names), None, self)
+        return InnerWriter(body, self)
 
     def _expression(self, piece: Piece) -> Written:
+        if piece.row in self.products and piece.operands[0].code is None:
+            return dot(piece.operands[0])
         site, op = self._site(piece), piece.op
         brief = op.view or (op.name in _INSIDE and _fits(site, op.name))
         if op.quick is None or piece.number or not brief:
@@ -156,19 +169,23 @@ class QuickWriter(Writer):
         names: Names,
         steps: Sequence[Step],
         rows: Rows,
+        products: Mapping[int, int],
         *,
         planned: bool,
     ) -> None:
         super().__init__(graph, names, steps, rows=rows)
+        self.products = products
         self.follows = planned
         self.own_kernels = not planned  # plans know the memory that the usual code takes
         self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
 
     def within(self, body: Graph) -> Writer:
         """The writer of a graph inside this one."""
-        return InnerWriter(body, Names(body, around=self.names), None, self)
+        return InnerWriter(body, self)
 
     def _expression(self, piece: Piece) -> Written:
+        if piece.row in self.products:
+            return dot(piece.operands[0])
         site, op = self._site(piece), piece.op
         if op.view:
             return op.numpy(site) if op.quick is None else op.quick(site)

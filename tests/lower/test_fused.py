@@ -1,0 +1,190 @@
+"""What the fast style computes in one call: where it does, where it may not, and the numbers."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+EPS = np.finfo(float).eps
+Sum = Callable[[gd.Tensor, gd.Tensor], Any]
+
+
+def declared(total: Sum, shape: tuple[Any, ...] = (3, 4), dtype: str = "float64") -> gd.Graph:
+    g = gd.Graph("sum")
+    g.output("s", total(g.input("x", shape, dtype), g.input("y", shape, dtype)))
+    return g
+
+
+def source(g: gd.Graph, **options: Any) -> str:
+    return gd.compile(g, style="fast", **options).source
+
+
+FUSED: dict[str, Sum] = {
+    "squares": lambda x, y: np.sum(x * x),
+    "a power": lambda x, y: np.sum(x**2),
+    "products": lambda x, y: np.sum(x * y),
+    "of values": lambda x, y: np.sum(np.exp(x) * np.sin(y)),
+    "in an expression": lambda x, y: 0.5 * np.sum(x * y) + 1.0,
+    "twice": lambda x, y: np.sum(x * x) + np.sum(x * y),
+    "in another shape": lambda x, y: np.sum(x.reshape(12) * y.reshape(12)),
+}
+
+
+@pytest.mark.parametrize("total", FUSED.values(), ids=FUSED)
+def test_a_sum_of_products_is_one_call_without_an_array(total: Sum) -> None:
+    g = declared(total)
+    text = source(g)
+    assert "vdot(" in text
+    assert "multiply" not in text
+    assert "add_reduce" not in text
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 4))
+    wanted = gd.compile(g, style="readable")(x=x, y=y)["s"]
+    found = gd.compile(g)(x=x, y=y)["s"]
+    assert type(found) is type(wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-14)
+
+
+READ_ELSEWHERE: dict[str, Sum] = {
+    "in the sum's own line": lambda x, y: np.sum(p := x * y) + p[0, 0],
+    "named": lambda x, y: np.sum((x * y).named("p")),
+}
+OTHER_SUMS: dict[str, Sum] = {
+    "of rows": lambda x, y: np.sum(np.sum(x * y, axis=0) + 1.0),
+    "with axes": lambda x, y: np.sum(x * y, keepdims=True),
+    "of a row with rows": lambda x, y: np.sum(x * y[0]),
+    "of a column with columns": lambda x, y: np.sum(x * y[:, :1]),
+    "with a number": lambda x, y: np.sum(3.0 * x + y),
+    "transposed": lambda x, y: np.sum(x * y.reshape((4, 3)).T),
+    "of values made of a transposed one": lambda x, y: np.sum(x * np.exp(y.reshape((4, 3)).T)),
+    "of a part": lambda x, y: np.sum(x[:, 1:] * y[:, :-1]),
+    "of means": lambda x, y: np.mean(x * y),
+}
+
+
+@pytest.mark.parametrize("total", [*READ_ELSEWHERE.values(), *OTHER_SUMS.values()],
+                         ids=[*READ_ELSEWHERE, *OTHER_SUMS])  # fmt: skip
+def test_where_the_product_is_needed_or_would_be_copied_it_is_computed(total: Sum) -> None:
+    assert "vdot" not in source(declared(total))
+
+
+def test_a_product_that_is_handed_out_is_computed() -> None:
+    g = gd.Graph()
+    x = g.input("x", (3,))
+    p = g.output("p", x * x)
+    g.output("s", np.sum(p))
+    assert "vdot" not in source(g)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "complex128", "complex64"])
+def test_other_dtypes_are_summed_by_numpy(dtype: str) -> None:
+    assert "vdot" not in source(declared(lambda x, y: np.sum(x * y), dtype=dtype))
+
+
+def test_dtypes_that_meet_are_summed_by_numpy() -> None:
+    g = gd.Graph()
+    x, y = g.input("x", (3,), "float32"), g.input("y", (3,))
+    g.output("s", np.sum(x * y))
+    assert "vdot" not in source(g)
+
+
+def penalised() -> gd.Graph:
+    g = gd.Graph("penalised")
+    x, W = g.input("x", ("t", 30)), g.parameter("W", (30, 30))
+    h = np.tanh(x @ W).named("h")
+    g.output("J", np.sum(h * h) + 0.5 * np.sum(W * W))
+    return g
+
+
+def test_a_plan_and_marks_keep_their_steps() -> None:
+    G = gd.gradient(penalised(), of="J")
+    plan = gd.plan(G, "store", sizes={"t": 40})
+    f = gd.compile(G, plan=plan)
+    assert "vdot" in source(G)
+    assert "vdot" not in f.source
+    lines = f.source.partition("def value_and_grad")[2].partition("\n\n\n")[0].splitlines()
+    computed = [line for line in lines if " = " in line and "shape" not in line]
+    assert len(computed) == sum(action == "compute" for action, _ in plan.steps)
+    marked = penalised()
+    marked["h"].recompute()
+    assert "vdot" not in source(gd.gradient(marked, of="J"))
+
+
+def test_the_readable_style_says_what_was_written() -> None:
+    g = declared(lambda x, y: np.sum(x * y))
+    assert "return np.sum(x * y)" in gd.compile(g, style="readable").source
+
+
+def test_a_loop_has_the_call_in_its_expressions() -> None:
+    g = gd.Graph("loop")
+    xs = g.input("xs", (5, 4))
+
+    def step(c: Any, x: Any) -> Any:
+        h = np.tanh(c * x)
+        return h[0] + np.sum(h * h), c
+
+    g.output("J", gd.scan(step, 0.5, xs)[0])
+    G = gd.gradient(g, of="J", wrt="xs")
+    f = gd.compile(G)
+    assert "vdot(h, h)" in f.source
+    values = {"xs": np.random.default_rng(0).normal(size=(5, 4))}
+    wanted = gd.compile(G, style="readable")(**values)
+    for name, found in f(**values).items():
+        np.testing.assert_allclose(found, wanted[name], rtol=1e-13)
+    assert "vdot" not in gd.compile(G, plan=gd.plan(G, "store")).source
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (31, 33), (100_003,), (4, 0), (0,)])
+def test_the_error_is_within_that_of_any_order(shape: tuple[int, ...]) -> None:
+    """N. Higham, *Accuracy and Stability of Numerical Algorithms* (2002), section 3.1."""
+    x, y = np.random.default_rng(1).normal(size=(2, *shape))
+    f = gd.compile(declared(lambda x, y: np.sum(x * y), shape))
+    products = (x * y).ravel()
+    assert abs(f(x=x, y=y)["s"] - math.fsum(products)) <= x.size * EPS * np.abs(products).sum()
+    for twisted in (x[..., ::-1], np.asfortranarray(x)):  # what is not in order is copied
+        wanted = math.fsum((twisted * y).ravel())
+        found = f(x=twisted, y=y)["s"]
+        assert abs(found - wanted) <= x.size * EPS * np.abs(products).sum()
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_infinite_values_and_nans_come_through(bad: float) -> None:
+    f = gd.compile(declared(lambda x, y: np.sum(x * y), (3,)))
+    x = np.array([1.0, bad, 2.0])
+    for y in (np.ones(3), np.array([1.0, 0.0, 1.0]), -np.ones(3)):
+        with np.errstate(invalid="ignore"):
+            wanted = np.sum(x * y)
+        np.testing.assert_equal(f(x=x, y=y)["s"], wanted)
+
+
+def test_factors_are_not_written_over_before_the_sum() -> None:
+    g = gd.Graph("late")
+    x = g.input("x", (64, 64))
+    h = np.tanh(x)
+    k = np.exp(np.sin(x) + 1.0)
+    k = np.cos(k) * 2.0 + k
+    g.output("s", np.sum(k) + np.sum(h * np.cos(x)))
+    values = {"x": np.random.default_rng(0).normal(size=(64, 64))}
+    f = gd.compile(g)
+    assert "vdot" in f.source
+    wanted = gd.compile(g, style="readable")(**values)["s"]
+    for _ in range(2):
+        np.testing.assert_allclose(f(**values)["s"], wanted, rtol=1e-13)
+
+
+def test_a_sum_of_squares_takes_no_memory() -> None:
+    x = np.ones((400, 400))
+    for style, takes in (("readable", True), ("fast", False)):
+        f = gd.compile(declared(lambda x, y: np.sum(x * x), ("m", "n")), style=style)
+        f(x=x, y=x)
+        tracemalloc.start()
+        f(x=x, y=x)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (peak > x.nbytes) is takes
