@@ -4,7 +4,8 @@ An element-wise call may write over an operand that it is the last to read. Any 
 into the memory of a value of its shape that is dead, if there is one. Small arrays live from call
 to call no longer than a call lasts; large ones, and those whose size is not known, are taken from a
 workspace, which can be handed in again. What leads to an output by such calls is computed in the
-array that the caller gave for the output, from the first of them on.
+array that the caller gave for the output, from the first of them on; or from the one that is the
+last to read an argument of that form, whose place the output may take.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphdiff.graph.dag import SOURCES
 from graphdiff.lower.liveness import Memory
 from graphdiff.lower.program import Step, Value
 from graphdiff.ops.spec import Spec
@@ -128,7 +130,8 @@ class _Assignment:
         self.views: dict[str, str] = {}
         self.shapes: dict[tuple[str, Spec], str] = {}
         self.dying: dict[int, list[int]] = {}  # by the step that is the last to see them
-        for node, i in memory.reads(self.nodes).items():
+        self.last = memory.reads(self.nodes)
+        for node, i in self.last.items():
             if node in memory.own and node not in memory.kept:
                 self.dying.setdefault(i, []).append(node)
         self.leads, self.first = self._ways()
@@ -157,12 +160,28 @@ class _Assignment:
             node: int | None = output
             while node in places:
                 last = node
-                node = self._operand(node, self.dying.get(places[node], []), places)
+                node = None
+                if not self._ends_an_argument(last, places[last]):
+                    node = self._operand(last, self.dying.get(places[last], []), places)
                 if node is not None:
                     leads[node] = last
                 else:
                     first[last] = output
         return leads, first
+
+    def _ends_an_argument(self, node: int, step: int) -> bool:
+        """Whether an element-wise call is the last to read an argument like its result.
+
+        The caller may want the output in the place of that argument, as a step of training does: it
+        must not be written over before.
+        """
+        rows, spec = self.program.rows, self.memory.values[node].spec
+        return rows.ops[node].elementwise and any(
+            rows.ops[operand].name in SOURCES
+            and rows.facts[operand]["spec"] == spec
+            and self.last[operand] == step
+            for operand in rows.operands[node]
+        )
 
     def _store(self, node: int, dead: list[int]) -> str:
         if node not in self.memory.own:

@@ -13,11 +13,12 @@ from graphdiff.train.checking import count, function
 from graphdiff.train.checkpoint import Saver
 from graphdiff.train.data import Data, Examples, Seed, generator
 from graphdiff.train.lbfgs import LBFGS, minimise
+from graphdiff.train.minibatches import Minibatches, Transform
 from graphdiff.train.recording import Callback, Recorder
 from graphdiff.train.result import Fit
-from graphdiff.train.running import Run, Transform
+from graphdiff.train.running import Run
 from graphdiff.train.start import starting_values
-from graphdiff.train.stepping import Optimisers, make_step
+from graphdiff.train.stepping import Optimisers, optimisers_of
 from graphdiff.train.stopping import Stop
 
 
@@ -103,8 +104,10 @@ def fit(
 
     Notes
     -----
-    A step is one call of compiled code, see `step`; ``Fit.step.source`` shows it. Goodfellow et
-    al., *Deep Learning* (2016), algorithms 8.1 and 7.1.
+    A step is two calls of compiled code: ``Fit.gradient`` gives the cost and its gradient, and
+    ``Fit.updates`` what follows for the parameters, which lie in one vector where their rule goes
+    element by element. `step` is the same as one graph. Goodfellow et al., *Deep Learning* (2016),
+    algorithms 8.1 and 7.1.
 
     Examples
     --------
@@ -143,8 +146,8 @@ def fit(
             expected='an input whose first dimension has a name: g.input("x", ("t", 2))',
         )  # fmt: skip
     size, seed = batch or max(examples.length, 1), int(generator(rng).integers(2**63))
-    step = make_step(graph, of, optimiser)
-    run = Run(step, graph, of, examples, size, values, seed, transform, recorder)
+    batches = Minibatches(examples, size, seed, transform)
+    run = Run(graph, of, optimisers_of(graph, optimiser), batches, values, recorder)
     saver = Saver(checkpoint, checkpoint_every)
     state = run.start() if checkpoint is None else run.resumed(checkpoint) or run.start()
     with threadpool_limits(limits=threads, user_api="blas"):

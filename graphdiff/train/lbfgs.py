@@ -62,7 +62,8 @@ def minimise(
             parameters=dict(record.best) if judged else last, last=last,
             history=record.plain(),
             best_epoch=record.best_epoch if judged else record.epoch,
-            epochs=record.epoch, stopped=message, step=cost.function, _trained=graph,
+            epochs=record.epoch, stopped=message, gradient=cost.function, updates=(),
+            _trained=graph,
         )  # fmt: skip
 
     with bar(graph.name, iterations, progress) as tell:

@@ -21,6 +21,7 @@ from graphdiff.train.schedules import Schedule, constant
 Rate = float | Schedule
 Rule = Callable[..., tuple[Any, ...]]
 Then = Callable[[Any, Any], Any]
+_ARGUMENTS = {"theta", "g", "rate", "k"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Optimiser:
     rate
         The learning rate.
     state
-        A name for each value of the state.
+        A name for each value of the state, other than ``theta``, ``g``, ``rate`` and ``k``.
 
     Examples
     --------
@@ -61,6 +62,12 @@ class Optimiser:
             raise gd.ArgumentError(
                 "the rate of an optimiser is no schedule", got=repr(self.rate)[:80],
                 hint="gd.train.constant(0.01)",
+            )  # fmt: skip
+        names = tuple(self.state)
+        if isinstance(self.state, str) or {*names} & _ARGUMENTS or len({*names}) < len(names):
+            raise gd.ArgumentError(
+                "the state of an optimiser needs names of its own", got=repr(self.state)[:80],
+                expected='a tuple such as ("m", "v"), without theta, g, rate or k',
             )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -97,13 +104,53 @@ class Optimiser:
         """
         g = gd.Graph(self.name)
         theta, gradient = g.input("theta", shape, dtype), g.input("g", shape, dtype)
-        rate, k = g.input("rate", (), dtype), g.input("k", (), dtype)
-        state = [g.input(name, shape, dtype) for name in self.state]
-        new = self.rule(theta, gradient, rate, k, *state)
+        real = real_dtype(theta.dtype)
+        rate, k = g.input("rate", (), real), g.input("k", (), real)
+        held = [g.input(name, shape, dtype) for name in self.state]
+        new = self.following(theta, gradient, rate, k, *held)
         for name, value in zip(("theta", *self.state), new, strict=True):
             g.output(f"new {name}", value)
         drop_unused(g, ("rate", "k"))
         return g
+
+    def following(
+        self, theta: gd.Tensor, g: gd.Tensor, rate: gd.Tensor, k: gd.Tensor, *state: gd.Tensor
+    ) -> tuple[gd.Tensor, ...]:
+        """What the rule makes of a parameter and its state, checked.
+
+        A complex parameter is the two reals that it consists of, each with its own state.
+
+        Raises
+        ------
+        ArgumentError, ShapeError
+            If the rule gives no tuple, or other shapes or dtypes than those of its arguments.
+        """
+        if theta.dtype.kind != "c":
+            new = self.rule(theta, g, rate, k, *state)
+        else:  # two reals, by which the slopes are the parts of the conjugate
+            given: tuple[Any, ...] = (theta, np.conj(g), *state)
+            real, imaginary = [np.real(each) for each in given], [np.imag(each) for each in given]
+            parts = [self.rule(*each[:2], rate, k, *each[2:]) for each in (real, imaginary)]
+            both = all(isinstance(part, tuple) for part in parts)
+            new = tuple(u + 1j * v for u, v in zip(*parts, strict=True)) if both else parts[0]
+        if not isinstance(new, tuple):
+            raise gd.ArgumentError(
+                f"the rule of {self!r} gives no tuple", node=theta.name,
+                expected=f"({', '.join(('theta', *self.state))},)", got=type(new).__name__,
+            )  # fmt: skip
+        expected = [(theta.shape, theta.dtype)] * (1 + len(state))
+        found = [(np.shape(value), getattr(value, "dtype", None)) for value in new]
+        if found != expected:
+            raise gd.ShapeError(
+                f"the rule of {self!r} does not give what follows", node=theta.name,
+                expected=f"theta and {len(state)} of state: {expected}", got=str(found),
+            )  # fmt: skip
+        return new
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the parts of a complex parameter; else its own."""
+    return np.empty(0, dtype).real.dtype
 
 
 def drop_unused(g: gd.Graph, names: tuple[str, ...]) -> None:

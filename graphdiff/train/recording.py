@@ -104,9 +104,10 @@ class Recorder:
         fixed: Mapping[str, Array],
     ) -> Record:  # fmt: skip
         """The record after one more epoch; ``fixed`` are the parameters that are not trained."""
-        for value in parameters.values():
-            if isinstance(value, np.ndarray):  # others see them from now on
-                value.flags.writeable = False
+        if self.validation is not None or self.stop is not None or self.callbacks:
+            parameters = {name: array.copy() for name, array in parameters.items()}
+            for array in parameters.values():  # others see them from now on
+                array.flags.writeable = False
         if self.validation is not None:
             with np.errstate(all="ignore"):  # `check` looks at what comes of it
                 found = self.measure(**self.validation.whole(), **parameters, **fixed)

@@ -58,8 +58,10 @@ class Fit:
         How many were finished.
     stopped
         Why training ended.
-    step
-        The function that computed each step, with its ``source``.
+    gradient
+        The function that computed the cost and its gradient, with its ``source``.
+    updates
+        The functions that computed what follows from it; none for L-BFGS.
     """
 
     parameters: dict[str, Array]
@@ -68,7 +70,8 @@ class Fit:
     best_epoch: int
     epochs: int
     stopped: str
-    step: gd.Compiled = field(repr=False)
+    gradient: gd.Compiled = field(repr=False)
+    updates: tuple[gd.Compiled, ...] = field(repr=False)
     _trained: gd.Graph = field(repr=False)
 
     @property

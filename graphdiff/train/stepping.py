@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import networkx as nx
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.train.optimisers import Optimiser, adam, drop_unused
-from graphdiff.train.schedules import Schedule
+from graphdiff.train.optimisers import Optimiser, adam, drop_unused, real_dtype
 
 RATE, COUNT = "rate", "step"
 Optimisers = Optimiser | Mapping[str, Optimiser]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of training: its graph, and what its arguments are for.
-
-    Parameters
-    ----------
-    graph
-        From data, parameters and state to the cost and to what follows from them.
-    parameters
-        The parameters that are trained.
-    state
-        For each value of the state, the parameter that it belongs to and whose shape it has.
-    rates
-        For each argument that is a learning rate, its schedule.
-    count
-        The argument that is the number of the step, if a rule uses it.
-    """
-
-    graph: gd.Graph
-    parameters: tuple[str, ...]
-    state: Mapping[str, str]
-    rates: Mapping[str, Schedule]
-    count: str | None
 
 
 def step(graph: gd.Graph, of: str = "J", optimiser: Optimisers | None = None) -> gd.Graph:
@@ -83,81 +55,37 @@ def step(graph: gd.Graph, of: str = "J", optimiser: Optimisers | None = None) ->
     >>> list(s.inputs), list(s.outputs)
     (['x', 'rate'], ['J', 'new w'])
     """
-    return make_step(graph, of, optimiser).graph
-
-
-def make_step(graph: gd.Graph, of: str, optimiser: Optimisers | None) -> Step:
-    """One step of training, with what its arguments are for."""
-    chosen = _optimisers(graph, optimiser)
-    network = network_of(graph, of, chosen)
-    trained = gd.gradient(network, of, list(chosen))
-    gradients = _take_derivatives(trained)
-    widest = np.result_type(*(_real(trained[name].dtype) for name in chosen))
-    count = trained.input(COUNT, (), widest)
-    several = enumerate(dict.fromkeys(chosen.values()), start=1)
-    names = {each: RATE if number == 1 else f"{RATE} {number}" for number, each in several}
-    rates = {each: trained.input(name, (), widest) for each, name in names.items()}
-    state: dict[str, str] = {}
+    chosen = optimisers_of(graph, optimiser)
+    found = gd.gradient(network_of(graph, of, chosen), of, list(chosen))
+    gradients = _take_derivatives(found)
+    widest = np.result_type(*(real_dtype(found[name].dtype) for name in chosen))
+    count = found.input(COUNT, (), widest)
+    names = rate_names(chosen)
+    rates = {each: found.input(name, (), widest) for each, name in names.items()}
     for name, each in chosen.items():
-        held = _update(each, trained[name], gradients[name], rates[each], count)
-        state |= dict.fromkeys(held, name)
-    drop_unused(trained, (COUNT, *names.values()))
-    return Step(
-        graph=trained,
-        parameters=tuple(chosen),
-        state=state,
-        rates={name: each.rate for each, name in names.items() if name in trained},
-        count=COUNT if COUNT in trained else None,
-    )
+        _update(each, found[name], gradients[name], rates[each], count)
+    drop_unused(found, (COUNT, *names.values()))
+    return found
+
+
+def rate_names(chosen: Mapping[str, Optimiser]) -> dict[Optimiser, str]:
+    """The name of each optimiser's learning rate."""
+    several = enumerate(dict.fromkeys(chosen.values()), start=1)
+    return {each: RATE if number == 1 else f"{RATE} {number}" for number, each in several}
 
 
 def _update(
     optimiser: Optimiser, theta: gd.Tensor, gradient: gd.Tensor, rate: gd.Tensor, count: gd.Tensor
-) -> list[str]:
-    """Add what follows from one parameter and its state; the names of the state."""
+) -> None:
+    """Add what follows from one parameter and its state."""
     graph, dtype = theta.graph, theta.dtype
     held = [graph.input(f"{theta.name}.{name}", theta.shape, dtype) for name in optimiser.state]
     with graph.marking(phase="update", origin=theta.origin):
-        real = _real(dtype)
+        real = real_dtype(dtype)
         rate, count = (t if t.dtype == real else t.astype(real) for t in (rate, count))
-        if dtype == real:
-            new = optimiser.rule(theta, gradient, rate, count, *held)
-        else:  # two reals, by which the slopes are the parts of the conjugate
-            downhill = np.conj(gradient)
-            parts = [
-                optimiser.rule(part(theta), part(downhill), rate, count, *map(part, held))
-                for part in (_real_part, _imaginary_part)
-            ]
-            both = all(isinstance(part, tuple) for part in parts)
-            new = tuple(u + 1j * v for u, v in zip(*parts, strict=True)) if both else parts[0]
-    if not isinstance(new, tuple):
-        raise gd.ArgumentError(
-            f"the rule of {optimiser!r} gives no tuple", node=theta.name,
-            expected=f"({', '.join(('theta', *optimiser.state))},)", got=type(new).__name__,
-        )  # fmt: skip
-    expected = [(theta.shape, dtype)] * (1 + len(held))
-    found = [(np.shape(value), getattr(value, "dtype", None)) for value in new]
-    if found != expected:
-        raise gd.ShapeError(
-            f"the rule of {optimiser!r} does not give what follows", node=theta.name,
-            expected=f"theta and {len(held)} of state: {expected}", got=str(found),
-        )  # fmt: skip
+        new = optimiser.following(theta, gradient, rate, count, *held)
     for old, value in zip((theta, *held), new, strict=True):
         graph.output(f"new {old.name}", value)
-    return [tensor.name for tensor in held]
-
-
-def _real_part(value: Any) -> Any:
-    return np.real(value)
-
-
-def _imaginary_part(value: Any) -> Any:
-    return np.imag(value)
-
-
-def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of the parts of a complex parameter; else its own."""
-    return np.empty(0, dtype).real.dtype
 
 
 def network_of(graph: gd.Graph, of: str, names: Iterable[str]) -> gd.Graph:
@@ -188,7 +116,7 @@ def _take_derivatives(graph: gd.Graph) -> dict[str, gd.Tensor]:
     return {wrt: graph[outputs.pop(name)] for name, (_, wrt) in derivatives.items()}
 
 
-def _optimisers(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Optimiser]:
+def optimisers_of(graph: gd.Graph, optimiser: Optimisers | None) -> dict[str, Optimiser]:
     """The optimiser of each parameter that is to be trained."""
     if optimiser is None:
         optimiser = adam()

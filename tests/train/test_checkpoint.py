@@ -44,7 +44,7 @@ def bits(found):
     return [
         sorted((n, v.tobytes().hex()) for n, v in found.parameters.items()),
         sorted((n, v.tobytes().hex()) for n, v in found.last.items()),
-        found.history, found.best_epoch, found.step.source,
+        found.history, found.best_epoch, found.gradient.source,
     ]
 
 

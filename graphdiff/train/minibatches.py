@@ -1,0 +1,65 @@
+"""Minibatches: the examples in an order that is new in every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.train.data import Array, Examples
+
+Transform = Callable[[dict[str, Array], np.random.Generator], Mapping[str, Array]]
+
+
+class Minibatches:
+    """Examples in minibatches.
+
+    Everything random follows from the seed, the epoch and the position in it, so that training can
+    be taken up anywhere.
+
+    Parameters
+    ----------
+    examples, size
+        The data, and how many examples a minibatch has; the last one of an epoch may have fewer.
+    seed
+        Of the order, and of what ``transform`` draws.
+    transform
+        From a minibatch and a generator to the minibatch that is used, or None.
+    """
+
+    def __init__(
+        self, examples: Examples, size: int, seed: int, transform: Transform | None
+    ) -> None:
+        self.examples, self.size, self.seed, self.transform = examples, size, seed, transform
+        self.length = max(examples.length, 1)
+        self._order: tuple[int, Array] | None = None  # an epoch, and its order
+
+    def at(self, epoch: int, position: int) -> dict[str, Any]:
+        """The minibatch at a position in an epoch.
+
+        Raises
+        ------
+        ArgumentError
+            If ``transform`` gives something else.
+        """
+        data = self._plain(epoch, position)
+        if self.transform is None:
+            return data
+        rng = np.random.default_rng((self.seed, epoch, position))
+        changed = self.transform(data, rng)
+        if not isinstance(changed, Mapping):
+            raise gd.ArgumentError(
+                "transform gives no minibatch", expected="a dict of arrays: " + ", ".join(data),
+                got=type(changed).__name__,
+            )  # fmt: skip
+        return dict(changed)
+
+    def _plain(self, epoch: int, position: int) -> dict[str, Array]:
+        if self.size >= self.length:
+            return self.examples.whole()
+        if self._order is None or self._order[0] != epoch:
+            rng = np.random.default_rng((self.seed, epoch))
+            self._order = epoch, rng.permutation(self.length)
+        return self.examples.take(self._order[1][position : position + self.size])

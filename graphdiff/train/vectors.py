@@ -1,0 +1,136 @@
+"""Parameters in vectors: those that one rule changes element by element lie in one array.
+
+A rule such as that of `adam` asks nothing of a parameter but its elements. So it is compiled once,
+for a vector of all parameters, θ of the textbooks, and not once for each of them. The network takes
+views of this vector, and puts its gradient into views of another one. A rule that looks at a shape,
+as `max_norm` does, has each parameter to itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.train.data import Array
+from graphdiff.train.optimisers import Optimiser
+
+
+class Vector:
+    """Some parameters, with their gradient and state, and the function that makes the next ones.
+
+    Parameters
+    ----------
+    optimiser
+        Their rule.
+    values
+        The parameters where training begins, of one dtype.
+
+    Attributes
+    ----------
+    arrays
+        ``theta`` and the values of the state, by name. A step writes over them.
+    parameters, gradients
+        Views of ``theta`` and of its gradient, by the names of the parameters.
+    function
+        The compiled rule.
+    """
+
+    def __init__(self, optimiser: Optimiser, values: Mapping[str, Any]) -> None:
+        first, *others = values.values()
+        shape, dtype = np.shape(first), np.asarray(first).dtype
+        if others:
+            shape = (sum(np.size(value) for value in values.values()),)
+        self.optimiser = optimiser
+        self.function = gd.compile(optimiser.graph(shape, dtype), style="fast")
+        self.arrays = {name: _zeros(shape, dtype) for name in ("theta", *optimiser.state)}
+        gradient = _zeros(shape, dtype)
+        self.parameters = _views(self.arrays["theta"], values)
+        self.gradients = _views(gradient, values)
+        for name, view in self.parameters.items():
+            view[...] = values[name]
+        self._known = {**self.arrays, "g": gradient}
+        self._names = self.function.generated.arguments
+        outs = self.function.generated.outs
+        new = {f"new {name}": (name, array) for name, array in self.arrays.items()}
+        # What the function can compute where it is; the rest is copied there.
+        self._room = {key: array for key, (name, array) in new.items() if name in outs.get(key, ())}
+        self._moved = [(key, array) for key, (_, array) in new.items() if key not in self._room]
+        self.uses_rate = "rate" in self._names
+        self._scalar = np.empty(0, dtype).real.dtype.type
+
+    def step(self, rate: float, count: int) -> None:
+        """Put what follows from the gradient into the place of the parameters and their state."""
+        known = {**self._known, "rate": self._scalar(rate), "k": self._scalar(count)}
+        room = {"out": self._room} if self._room else {}
+        found = self.function.function(*map(known.__getitem__, self._names), **room)
+        if not self.optimiser.state:  # a result alone is returned bare
+            found = {"new theta": found}
+        for name, array in self._moved:
+            array[...] = found[name]
+
+
+def vectors(chosen: Mapping[str, Optimiser], values: Mapping[str, Any]) -> tuple[Vector, ...]:
+    """The parameters in as few vectors as their rules and dtypes allow.
+
+    Parameters
+    ----------
+    chosen
+        The optimiser of each parameter that is trained.
+    values
+        Where they begin.
+    """
+    groups: dict[Any, list[str]] = {}
+    forms: dict[Any, Any] = {}
+    for name, optimiser in chosen.items():
+        shape, dtype = np.shape(values[name]), np.asarray(values[name]).dtype
+        key = optimiser, dtype
+        if key not in forms:
+            forms[key] = _form(optimiser.graph(("n",), dtype))
+        alike = forms[key] is not None and _form(optimiser.graph(shape, dtype)) == forms[key]
+        groups.setdefault(key if alike else name, []).append(name)
+    return tuple(
+        Vector(chosen[names[0]], {name: values[name] for name in names})
+        for names in groups.values()
+    )
+
+
+def _form(graph: gd.Graph) -> list[Any] | None:
+    """What a rule computes, without its shape; None if it is not done element by element."""
+    theta, form = graph["theta"].shape, []
+    for tensor in graph:
+        if tensor.operands and not graph.op(tensor.name).elementwise:
+            return None
+        if tensor.shape not in ((), theta):
+            return None
+        params = sorted((name, _frozen(value)) for name, value in tensor.params.items())
+        form.append((tensor.name, tensor.op, params, [each.name for each in tensor.operands]))
+    outputs = [(name, tensor.name) for name, tensor in graph.outputs.items()]
+    return [*form, *outputs]
+
+
+def _frozen(value: Any) -> Any:
+    """A parameter of a node as something that can be compared."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return str(value.dtype), value.shape, value.tobytes()
+    return repr(value)
+
+
+def _views(vector: Array, values: Mapping[str, Any]) -> dict[str, Array]:
+    """Parts of an array in the shapes of some values."""
+    ends = np.cumsum([np.size(value) for value in values.values()])
+    parts = np.split(vector.reshape(-1), ends[:-1])
+    return {
+        name: part.reshape(np.shape(value))
+        for (name, value), part in zip(values.items(), parts, strict=True)
+    }
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Zeros that begin at a multiple of 64 bytes, as vector units like it."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.zeros(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
