@@ -40,13 +40,15 @@ class Slope:
         derivatives = network.dag.graph["derivatives"]
         self.function = gd.compile(network, style="fast")
         self.of, self.values = of, values
+        self._known: dict[str, Any] = dict(values)
         generated = self.function.generated
         self._names, self._keys = generated.arguments, generated.gradients
         outputs = {name: places[wrt] for name, (_, wrt) in derivatives.items()}
         # What the function can compute where it belongs; the rest is copied there.
-        self._room = {name: place for name, place in outputs.items() if name in generated.outs}
+        room = {name: place for name, place in outputs.items() if name in generated.outs}
+        self._room = {"out": room} if room else {}
         self._all = [(self._keys[name], place) for name, place in outputs.items()]
-        self._moved = [(self._keys[n], p) for n, p in outputs.items() if n not in self._room]
+        self._moved = [(self._keys[n], p) for n, p in outputs.items() if n not in room]
 
     def checked(self, data: Mapping[str, Array]) -> float:
         """The cost, after a look at whether the data fit; the gradient is in its place.
@@ -62,9 +64,9 @@ class Slope:
 
     def __call__(self, data: Mapping[str, Array]) -> float:
         """The same for data that are known to fit."""
-        known = {**self.values, **data}
-        room = {"out": self._room} if self._room else {}
-        cost, slopes = self.function.function(*map(known.__getitem__, self._names), **room)
+        self._known.update(data)
+        arrays = map(self._known.__getitem__, self._names)
+        cost, slopes = self.function.function(*arrays, **self._room)
         return self._put(cost, slopes, self._moved)
 
     def _put(self, cost: Any, slopes: Mapping[str, Any], moved: list[tuple[str, Array]]) -> float:

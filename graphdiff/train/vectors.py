@@ -51,21 +51,22 @@ class Vector:
         self.gradients = _views(gradient, values)
         for name, view in self.parameters.items():
             view[...] = values[name]
-        self._known = {**self.arrays, "g": gradient}
+        self._known: dict[str, Any] = {**self.arrays, "g": gradient}
         self._names = self.function.generated.arguments
         outs = self.function.generated.outs
         new = {f"new {name}": (name, array) for name, array in self.arrays.items()}
         # What the function can compute where it is; the rest is copied there.
-        self._room = {key: array for key, (name, array) in new.items() if name in outs.get(key, ())}
-        self._moved = [(key, array) for key, (_, array) in new.items() if key not in self._room]
+        room = {key: array for key, (name, array) in new.items() if name in outs.get(key, ())}
+        self._room = {"out": room} if room else {}
+        self._moved = [(key, array) for key, (_, array) in new.items() if key not in room]
         self.uses_rate = "rate" in self._names
         self._scalar = np.empty(0, dtype).real.dtype.type
 
     def step(self, rate: float, count: int) -> None:
         """Put what follows from the gradient into the place of the parameters and their state."""
-        known = {**self._known, "rate": self._scalar(rate), "k": self._scalar(count)}
-        room = {"out": self._room} if self._room else {}
-        found = self.function.function(*map(known.__getitem__, self._names), **room)
+        known = self._known
+        known["rate"], known["k"] = self._scalar(rate), self._scalar(count)
+        found = self.function.function(*map(known.__getitem__, self._names), **self._room)
         if not self.optimiser.state:  # a result alone is returned bare
             found = {"new theta": found}
         for name, array in self._moved:
