@@ -17,6 +17,8 @@ import graphdiff as gd
 from graphdiff.train.data import Array
 from graphdiff.train.optimisers import Optimiser
 
+_PART = 256 * 1024  # bytes; several arrays of this size fit the second-level cache
+
 
 class Vector:
     """Some parameters, with their gradient and state, and the function that makes the next ones.
@@ -27,6 +29,10 @@ class Vector:
         Their rule.
     values
         The parameters where training begins, of one dtype.
+    shape
+        The shape of the parameter if the rule depends on it, and it is alone; None for a rule that
+        goes element by element. A long vector is then worked on in parts, which stay in the cache
+        from the first line of the rule to the last.
 
     Attributes
     ----------
@@ -38,39 +44,49 @@ class Vector:
         The compiled rule.
     """
 
-    def __init__(self, optimiser: Optimiser, values: Mapping[str, Any]) -> None:
-        first, *others = values.values()
-        shape, dtype = np.shape(first), np.asarray(first).dtype
-        if others:
-            shape = (sum(np.size(value) for value in values.values()),)
+    def __init__(
+        self, optimiser: Optimiser, values: Mapping[str, Any], shape: tuple[int, ...] | None
+    ) -> None:
+        dtype = np.result_type(*values.values())
+        parts = 1
+        if shape is None:
+            length = sum(np.size(value) for value in values.values())
+            parts = -(-length * dtype.itemsize // _PART)
+            shape = (-(-length // parts),)  # all alike: the last one may be longer than is used
         self.optimiser = optimiser
         self.function = gd.compile(optimiser.graph(shape, dtype), style="fast")
-        self.arrays = {name: _zeros(shape, dtype) for name in ("theta", *optimiser.state)}
-        gradient = _zeros(shape, dtype)
+        names = ("theta", *optimiser.state)
+        *held, gradient = (_zeros((parts, *shape), dtype) for _ in range(len(names) + 1))
+        self.arrays = dict(zip(names, held, strict=True))
         self.parameters = _views(self.arrays["theta"], values)
         self.gradients = _views(gradient, values)
         for name, view in self.parameters.items():
             view[...] = values[name]
-        self._known: dict[str, Any] = {**self.arrays, "g": gradient}
         self._names = self.function.generated.arguments
-        outs = self.function.generated.outs
-        new = {f"new {name}": (name, array) for name, array in self.arrays.items()}
-        # What the function can compute where it is; the rest is copied there.
-        room = {key: array for key, (name, array) in new.items() if name in outs.get(key, ())}
-        self._room = {"out": room} if room else {}
-        self._moved = [(key, array) for key, (_, array) in new.items() if key not in room]
+        whole = (gradient, *held)
+        self._parts = [self._part(*(array[i, ...] for array in whole)) for i in range(parts)]
         self.uses_rate = "rate" in self._names
         self._scalar = np.empty(0, dtype).real.dtype.type
 
+    def _part(self, gradient: Array, *held: Array) -> tuple[dict[str, Any], Any, Any]:
+        """The arguments of a call, the results that it is to put in their place, and the rest."""
+        arrays = dict(zip(self.arrays, held, strict=True))
+        outs = self.function.generated.outs
+        new = {f"new {name}": (name, array) for name, array in arrays.items()}
+        room = {key: array for key, (name, array) in new.items() if name in outs.get(key, ())}
+        moved = [(key, array) for key, (_, array) in new.items() if key not in room]
+        return {**arrays, "g": gradient}, {"out": room} if room else {}, moved
+
     def step(self, rate: float, count: int) -> None:
         """Put what follows from the gradient into the place of the parameters and their state."""
-        known = self._known
-        known["rate"], known["k"] = self._scalar(rate), self._scalar(count)
-        found = self.function.function(*map(known.__getitem__, self._names), **self._room)
-        if not self.optimiser.state:  # a result alone is returned bare
-            found = {"new theta": found}
-        for name, array in self._moved:
-            array[...] = found[name]
+        number, k = self._scalar(rate), self._scalar(count)
+        for known, room, moved in self._parts:
+            known["rate"], known["k"] = number, k
+            found = self.function.function(*map(known.__getitem__, self._names), **room)
+            if not self.optimiser.state:  # a result alone is returned bare
+                found = {"new theta": found}
+            for name, array in moved:
+                array[...] = found[name]
 
 
 def vectors(chosen: Mapping[str, Optimiser], values: Mapping[str, Any]) -> tuple[Vector, ...]:
@@ -83,19 +99,19 @@ def vectors(chosen: Mapping[str, Optimiser], values: Mapping[str, Any]) -> tuple
     values
         Where they begin.
     """
-    groups: dict[Any, list[str]] = {}
+    alone: list[Vector] = []
+    groups: dict[tuple[Optimiser, np.dtype[Any]], dict[str, Any]] = {}
     forms: dict[Any, Any] = {}
     for name, optimiser in chosen.items():
-        shape, dtype = np.shape(values[name]), np.asarray(values[name]).dtype
-        key = optimiser, dtype
+        shape, key = np.shape(values[name]), (optimiser, np.asarray(values[name]).dtype)
         if key not in forms:
-            forms[key] = _form(optimiser.graph(("n",), dtype))
-        alike = forms[key] is not None and _form(optimiser.graph(shape, dtype)) == forms[key]
-        groups.setdefault(key if alike else name, []).append(name)
-    return tuple(
-        Vector(chosen[names[0]], {name: values[name] for name in names})
-        for names in groups.values()
-    )
+            forms[key] = _form(optimiser.graph(("n",), key[1]))
+        if forms[key] is not None and _form(optimiser.graph(shape, key[1])) == forms[key]:
+            groups.setdefault(key, {})[name] = values[name]
+        else:
+            alone.append(Vector(optimiser, {name: values[name]}, shape))
+    together = [Vector(optimiser, group, None) for (optimiser, _), group in groups.items()]
+    return (*together, *alone)
 
 
 def _form(graph: gd.Graph) -> list[Any] | None:
@@ -122,7 +138,7 @@ def _frozen(value: Any) -> Any:
 def _views(vector: Array, values: Mapping[str, Any]) -> dict[str, Array]:
     """Parts of an array in the shapes of some values."""
     ends = np.cumsum([np.size(value) for value in values.values()])
-    parts = np.split(vector.reshape(-1), ends[:-1])
+    parts = np.split(vector.reshape(-1)[: ends[-1]], ends[:-1])
     return {
         name: part.reshape(np.shape(value))
         for (name, value), part in zip(values.items(), parts, strict=True)
