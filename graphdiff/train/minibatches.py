@@ -34,6 +34,7 @@ class Minibatches:
     ) -> None:
         self.examples, self.size, self.seed, self.transform = examples, size, seed, transform
         self.length = max(examples.length, 1)
+        self._usual = np.geterr()  # what the caller's functions are called with
         self._order: tuple[int, Array] | None = None  # an epoch, and its order
 
     def at(self, epoch: int, position: int) -> dict[str, Any]:
@@ -48,7 +49,8 @@ class Minibatches:
         if self.transform is None:
             return data
         rng = np.random.default_rng((self.seed, epoch, position))
-        changed = self.transform(data, rng)
+        with np.errstate(**self._usual):
+            changed = self.transform(data, rng)
         if not isinstance(changed, Mapping):
             raise gd.ArgumentError(
                 "transform gives no minibatch", expected="a dict of arrays: " + ", ".join(data),

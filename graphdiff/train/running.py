@@ -90,8 +90,10 @@ class Run:
         places = {n: view for vector in self.vectors for n, view in vector.gradients.items()}
         self.parameters = {name: views[name] for name in chosen}
         self.slope = Slope(graph, of, {**self.fixed, **self.parameters}, places)
-        used = {vector.optimiser for vector in self.vectors if vector.uses_rate}
-        self.rules = {each: name for each, name in rate_names(chosen).items() if each in used}
+        names = rate_names(chosen)
+        self.moves = [(v, names[v.optimiser] if v.uses_rate else None) for v in self.vectors]
+        used = {name for _, name in self.moves}
+        self.schedules = [(name, each.rate) for each, name in names.items() if name in used]
         self.checked: set[int] = set()  # the sizes of minibatches that fit
         self._fingerprint: str | None = None
 
@@ -104,16 +106,21 @@ class Run:
         stopped, length = "", self.batches.length
         self.save(saver, state)  # if that cannot be done, it is better to know now
         with bar(self.graph.name, epochs, progress) as tell, Interrupts() as interrupts:
+
+            def settle() -> None:
+                if saver.due():
+                    self.save(saver, state)
+                tell(state.record.epoch + state.position / length, state.record.history)
+
             try:
                 while not state.record.stopped and state.record.epoch < epochs:
-                    if state.position < length:
-                        state = self.advance(state, interrupts.hold)
-                        interrupts.release()
-                    else:
-                        state = self.close(state)
-                    if saver.due():
-                        self.save(saver, state)
-                    tell(state.record.epoch + state.position / length, state.record.history)
+                    with np.errstate(all="ignore"):  # a cost that is no number is looked for
+                        while state.position < length:
+                            state = self.advance(state, interrupts.hold)
+                            interrupts.release()
+                            settle()
+                    state = self.close(state)
+                    settle()
             except KeyboardInterrupt:
                 stopped = "interrupted"
         self.save(saver, state)
@@ -125,16 +132,14 @@ class Run:
         data = self.batches.at(epoch, position)
         count = min(self.batches.size, self.batches.length - position)
         time = epoch + position / self.batches.length
-        rates = {name: _rate(each.rate, time) for each, name in self.rules.items()}
+        rates = {name: _rate(schedule, time) for name, schedule in self.schedules}
         known = count in self.checked and self.batches.transform is None
-        with np.errstate(all="ignore"):  # a cost that is no number is told of below
-            cost = self.slope(data) if known else self.slope.checked(data)
-            if not math.isfinite(cost):
-                raise self.diverged(state, cost)
-            hold()
-            for vector in self.vectors:
-                rate = rates.get(self.rules.get(vector.optimiser, ""), 0.0)
-                vector.step(rate, state.steps + 1)
+        cost = self.slope(data) if known else self.slope.checked(data)
+        if not math.isfinite(cost):
+            raise self.diverged(state, cost)
+        hold()
+        for vector, name in self.moves:
+            vector.step(0.0 if name is None else rates[name], state.steps + 1)
         self.checked.add(count)
         total = state.total + count * cost
         return State(state.steps + 1, position + count, total, state.record, rates)
@@ -178,7 +183,7 @@ class Run:
     def fingerprint(self) -> str:
         """A text that tells apart runs which do not go the same way."""
         if self._fingerprint is None:
-            rates = [repr(each.rate) for each in self.rules]
+            rates = [repr(schedule) for _, schedule in self.schedules]
             rules = [(*vector.parameters, vector.function.source) for vector in self.vectors]
             batches, watched = self.batches, self.recorder.watched
             facts = (self.slope.function.source, rules, rates, batches.size, batches.seed, watched)

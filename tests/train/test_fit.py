@@ -480,3 +480,13 @@ def test_a_recurrent_network_is_trained():
         g, {"x": xs, "y": xs.sum(axis=(1, 2))}, optimiser=train.adam(0.03), batch=15, epochs=60
     )
     assert found.history["J"][-1] < found.history["J"][0] / 4
+
+
+def test_functions_of_the_caller_are_called_with_the_callers_settings():
+    def broken(batch, rng):
+        return {**batch, "x": batch["x"] / np.zeros(1)}
+
+    with np.errstate(all="raise"):
+        quiet(line(), optimiser=train.sgd(1e-300), epochs=2)  # its steps underflow, and are silent
+        with pytest.raises(FloatingPointError):
+            quiet(line(), transform=broken, epochs=1)
