@@ -50,29 +50,18 @@ def log_softmax(x, axis=None, out=None):
     return np.subtract(d, np.log(s), out=out)
 
 
-def take_along_axis(x, indices, axis, out=None):
-    """Return the elements of x at indices along an axis, as np.take_along_axis does."""
-    where = [indices] * x.ndim
-    for i, n in enumerate(x.shape):
-        if i != axis:
-            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
-    found = x[tuple(where)]
+def scatter_add_along_axis(x, indices, shape, axis, onto=None, out=None):
+    """Return zeros of a shape, or an array, with x added along an axis."""
     if out is None:
-        return found
-    out[...] = found
-    return out
-
-
-def scatter_add_along_axis(x, indices, shape, axis, out=None):
-    """Return zeros of a shape, with x added along an axis: the adjoint of take_along_axis."""
-    if out is None:
-        out = np.zeros(shape, x.dtype)
-    else:
+        out = np.zeros(shape, x.dtype) if onto is None else onto.copy()
+    elif onto is None:
         out.fill(0)
-    where = [indices] * x.ndim
-    for i, n in enumerate(x.shape):
+    elif onto is not out:
+        out[...] = onto
+    where = [indices] * len(shape)
+    for i, n in enumerate(indices.shape):
         if i != axis:
-            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
+            where[i] = np.arange(n).reshape((n,) + (1,) * (len(shape) - 1 - i))
     np.add.at(out, tuple(where), x)
     return out
 
@@ -95,13 +84,12 @@ def workspace(t, H):
     buf4 = buffer((t, H))
     buf5 = buffer((t, 10))
     buf6 = buffer((t, 10))
-    buf7 = buffer((t, 1))
-    buf8 = buffer((t, H))
-    buf9 = buffer((t, H), bool)
-    buf10 = buffer((H, 10))
-    buf11 = buffer((H, H))
-    buf12 = buffer((64, H))
-    return (buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11, buf12)
+    buf7 = buffer((t, H))
+    buf8 = buffer((t, H), bool)
+    buf9 = buffer((H, 10))
+    buf10 = buffer((H, H))
+    buf11 = buffer((64, H))
+    return (buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11)
 
 
 def forward(x, y, W1, b1, W2, b2, W3, b3):
@@ -123,7 +111,7 @@ def forward(x, y, W1, b1, W2, b2, W3, b3):
     s3 = vdot(W3, W3)
     z5 = z4 + s3
     penalty = 0.0015 * z5
-    v = take_along_axis(log_p, y[:, None], axis=1)  # (t, 1)
+    v = log_p[np.arange(t)[:, None], y[:, None]]  # (t, 1)
     m = add_reduce(v, axis=None) / t
     return penalty - m
 
@@ -134,7 +122,7 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
     H = W1.shape[1]
     out = {} if out is None else out
     work = workspace(t, H) if work is None else work
-    (buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11, buf12) = work
+    (buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11) = work
 
     # forward
     z = matmul(x, W1, out=buf1)  # (t, H)
@@ -152,34 +140,32 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
     s3 = vdot(W3, W3)
     z5 = z4 + s3
     penalty = 0.0015 * z5
-    v = take_along_axis(log_p, y[:, None], axis=1, out=buf7)  # (t, 1)
+    v = log_p[np.arange(t)[:, None], y[:, None]]  # (t, 1)
     m = add_reduce(v, axis=None) / t
     J = penalty - m
 
     # gradient
-    v2 = np.full((t, 1), -1.0 / t)  # (t, 1)  of v = log_p[y]
-    dJ_dlog_p = scatter_add_along_axis(v2, y[:, None], (t, 10), 1, out=buf5)  # (t, 10)
     u = exp(log_p, out=buf6)  # (t, 10)  of log_p = log softmax₁(scores)
-    v6 = multiply(1.0 / t, u, out=buf6)  # (t, 10)
-    dJ_dscores = add(dJ_dlog_p, v6, out=buf5)  # (t, 10)
+    v5 = multiply(1.0 / t, u, out=buf6)  # (t, 10)
+    dJ_dscores = scatter_add_along_axis(-1.0 / t, y[:, None], (t, 10), 1, onto=v5, out=buf6)
     dJ_db3 = add_reduce(dJ_dscores, axis=0)  # (10,)  of scores = z3 + b3
-    dJ_dh2 = matmul(dJ_dscores, W3.T, out=buf8)  # (t, H)  of z3 = h2 W3
-    mask = greater(a2, k0, out=buf9)  # (t, H)  of h2 = max(0, a2)
-    dJ_da2 = multiply(dJ_dh2, mask, out=buf8)  # (t, H)
+    dJ_dh2 = matmul(dJ_dscores, W3.T, out=buf7)  # (t, H)  of z3 = h2 W3
+    mask = greater(a2, k0, out=buf8)  # (t, H)  of h2 = max(0, a2)
+    dJ_da2 = multiply(dJ_dh2, mask, out=buf7)  # (t, H)
     dJ_db2 = add_reduce(dJ_da2, axis=0, out=out.get("dJ/db2"))  # (H,)  of a2 = z2 + b2
     dJ_dh1 = matmul(dJ_da2, W2.T, out=buf3)  # (t, H)  of z2 = h1 W2
-    mask2 = greater(a, k0, out=buf9)  # (t, H)  of h1 = max(0, a)
+    mask2 = greater(a, k0, out=buf8)  # (t, H)  of h1 = max(0, a)
     dJ_da = multiply(dJ_dh1, mask2, out=buf3)  # (t, H)
     dJ_db1 = add_reduce(dJ_da, axis=0, out=out.get("dJ/db1"))  # (H,)  of a = z + b1
-    z6 = matmul(h2.T, dJ_dscores, out=buf10)  # (H, 10)
-    v3 = multiply(k0_003, W3, out=out.get("dJ/dW3"))  # (H, 10)  of s3 = Σ W3²
-    dJ_dW3 = add(v3, z6, v3)  # (H, 10)
-    z7 = matmul(h1.T, dJ_da2, out=buf11)  # (H, H)
-    v4 = multiply(k0_003, W2, out=out.get("dJ/dW2"))  # (H, H)  of s2 = Σ W2²
-    dJ_dW2 = add(v4, z7, v4)  # (H, H)
-    z8 = matmul(x.T, dJ_da, out=buf12)  # (64, H)  of z = x W1
-    v5 = multiply(k0_003, W1, out=out.get("dJ/dW1"))  # (64, H)  of s = Σ W1²
-    dJ_dW1 = add(v5, z8, v5)  # (64, H)
+    z6 = matmul(h2.T, dJ_dscores, out=buf9)  # (H, 10)
+    v2 = multiply(k0_003, W3, out=out.get("dJ/dW3"))  # (H, 10)  of s3 = Σ W3²
+    dJ_dW3 = add(v2, z6, v2)  # (H, 10)
+    z7 = matmul(h1.T, dJ_da2, out=buf10)  # (H, H)
+    v3 = multiply(k0_003, W2, out=out.get("dJ/dW2"))  # (H, H)  of s2 = Σ W2²
+    dJ_dW2 = add(v3, z7, v3)  # (H, H)
+    z8 = matmul(x.T, dJ_da, out=buf11)  # (64, H)  of z = x W1
+    v4 = multiply(k0_003, W1, out=out.get("dJ/dW1"))  # (64, H)  of s = Σ W1²
+    dJ_dW1 = add(v4, z8, v4)  # (64, H)
     return J, {"W1": dJ_dW1, "b1": dJ_db1, "W2": dJ_dW2, "b2": dJ_db2, "W3": dJ_dW3, "b3": dJ_db3}
 
 

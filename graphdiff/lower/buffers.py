@@ -105,7 +105,9 @@ def unread(buffers: Buffers, memory: Memory, steps: Sequence[Step]) -> dict[str,
     for output, begin in buffers.begins.items():
         node, spec = nodes[begin], memory.values[rows.number[output]].spec
         elementwise = rows.ops[node].elementwise
-        other = {owner[o] for o in rows.operands[node] if owner[o] != o or not elementwise}
+        operands = rows.operands[node]
+        other = {owner[o] for o in operands if owner[o] != o or not elementwise}
+        other |= {o for o in memory.sees[node] if o not in operands}  # of what is fused with it
         found[output] = tuple(
             rows.names[argument]
             for argument in arguments.get(spec, ())

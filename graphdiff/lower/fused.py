@@ -2,67 +2,138 @@
 
 The sum of all products of two arrays is one pass over them in BLAS, without an array for the
 products. It adds in an order of its own, so the last digits may differ from NumPy's sum.
+
+What is scattered along an axis into zeros, which are then added to an array, is added to the array
+at once: this is how the slope by the logits of the labels meets the slope by all logits. With one
+index a row no place is met twice, and these are the same additions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from graphdiff.graph.rows import Rows
 from graphdiff.lower.liveness import orderly
 from graphdiff.lower.pieces import Piece
-from graphdiff.ops.notation import Written
+from graphdiff.ops.notation import Site, Written
+
+Fused = Mapping[int, tuple[int, ...]]  # for nodes the others that their calls compute along
 
 _PRODUCTS = frozenset({"multiply", "square"})
 _FLAT = frozenset({"expand_dims", "identity", "reshape", "result", "squeeze", "stop_gradient"})
 
 
-def sums_of_products(rows: Rows, reads: Sequence[int]) -> dict[int, int]:
-    """For sums over all elements that `numpy.vdot` computes, the product that it takes along.
-
-    The product is read by the sum alone, nobody named it, and it multiplies arrays of its own shape
-    whose elements are side by side in memory, as far as that is known: others would be copied. It
-    is of dtype float64: BLAS adds from one end to the other, which costs digits that float32 does
-    not have to spare. The sum of ten million squares was off by 2e-5, NumPy's pairwise sum by 3e-8.
-
-    Linear in nodes and edges.
-    """
-    handed = {rows.number[node] for node in rows.graph.outputs_by_name.values()}
-    found: dict[int, int] = {}
-    for i, op in enumerate(rows.ops):
-        if op.name == "sum" and not rows.facts[i]["spec"].ndim:
-            (product,) = rows.operands[i]
-            single = reads[product] == 1 and product not in handed
-            if single and not rows.facts[product]["named"] and _is_product(rows, product):
-                found[i] = product
-    if not found:
-        return {}
-    in_order = orderly(rows)
-    return {
-        total: product
-        for total, product in found.items()
-        if all(_is_flat(rows, factor, in_order) for factor in rows.operands[product])
-    }
+def fused(rows: Rows, reads: Sequence[int]) -> Fused:
+    """What is computed together. Linear in nodes and edges."""
+    fusing = _Fusing(rows, reads)
+    rules = {"sum": fusing.product, "add": fusing.scattered}
+    found = {i: rules[op.name](i) for i, op in enumerate(rows.ops) if op.name in rules}
+    return {node: others for node, others in found.items() if others}
 
 
-def _is_product(rows: Rows, node: int) -> bool:
-    """Whether a node multiplies arrays of one shape, element by element, in float64."""
-    spec = rows.facts[node]["spec"]
-    factors = (rows.facts[factor]["spec"] for factor in rows.operands[node])
-    alike = spec.dtype == np.float64 and spec.ndim > 0 and all(f == spec for f in factors)
-    return alike and rows.ops[node].name in _PRODUCTS
+def sums_of_products(rows: Rows, reads: Sequence[int]) -> Fused:
+    """The sums that are one call, with their products. Linear in nodes and edges."""
+    fusing = _Fusing(rows, reads)
+    found = {i: fusing.product(i) for i, op in enumerate(rows.ops) if op.name == "sum"}
+    return {node: others for node, others in found.items() if others}
 
 
-def _is_flat(rows: Rows, node: int, in_order: Sequence[bool]) -> bool:
-    """Whether the elements of a value are side by side in memory in the order of its axes."""
-    while rows.ops[node].view and rows.ops[node].name in _FLAT and rows.operands[node]:
-        node = rows.operands[node][0]
-    return in_order[node] and not rows.ops[node].view
+class _Fusing:
+    def __init__(self, rows: Rows, reads: Sequence[int]) -> None:
+        self.rows, self.reads = rows, reads
+        self.handed = {rows.number[node] for node in rows.graph.outputs_by_name.values()}
+        self.specs = [facts["spec"] for facts in rows.facts]
+
+    @cached_property
+    def in_order(self) -> list[bool]:
+        return orderly(self.rows)
+
+    def product(self, total: int) -> tuple[int, ...]:
+        """The product of which `numpy.vdot` computes the sum, if it can.
+
+        It multiplies arrays of its own shape whose elements are side by side in memory, as far as
+        that is known: others would be copied. It is of dtype float64: BLAS adds from one end to the
+        other, which costs digits that float32 does not have to spare. The sum of ten million
+        squares was off by 2e-5, NumPy's pairwise sum by 3e-8.
+        """
+        (product,) = self.rows.operands[total]
+        spec, factors = self.specs[product], self.rows.operands[product]
+        if (
+            self.specs[total].ndim == 0 < spec.ndim
+            and spec.dtype == np.float64
+            and self.rows.ops[product].name in _PRODUCTS
+            and self._is_for_one(product)
+            and all(self.specs[factor] == spec and self._is_flat(factor) for factor in factors)
+        ):
+            return (product,)
+        return ()
+
+    def scattered(self, total: int) -> tuple[int, ...]:
+        """The operand of an addition that is scattered over the other one instead, if it can be.
+
+        With it the array that is scattered, where that is one number, filled in for this alone.
+        """
+        operands, spec = self.rows.operands[total], self.specs[total]
+        for scattered, other in (operands, operands[::-1]):
+            if (
+                self.rows.ops[scattered].name == "scatter_add_along_axis"
+                and self.specs[scattered] == self.specs[other] == spec
+                and self._is_for_one(scattered)
+                and self._meets_no_place_twice(scattered)
+                and self.in_order[other]
+            ):
+                x, indices = self.rows.operands[scattered]
+                if self._owner(other) in (self._owner(x), self._owner(indices)):
+                    continue  # it is written over while it is read
+                one = self.rows.ops[x].name == "broadcast_to" and self._is_for_one(x)
+                filled = one and self.specs[self.rows.operands[x][0]].ndim == 0
+                return (scattered, x) if filled else (scattered,)
+        return ()
+
+    def _is_for_one(self, node: int) -> bool:
+        """Whether a value is read once and nobody asks for it by name."""
+        named = self.rows.facts[node]["named"]
+        return self.reads[node] == 1 and not named and node not in self.handed
+
+    def _meets_no_place_twice(self, scattered: int) -> bool:
+        axis = self.rows.facts[scattered]["params"]["axis"]
+        return bool(self.specs[self.rows.operands[scattered][1]].shape[axis] == 1)
+
+    def _owner(self, node: int) -> int:
+        """The value whose memory a view shows."""
+        while self.rows.ops[node].view and self.rows.operands[node]:
+            node = self.rows.operands[node][0]
+        return node
+
+    def _is_flat(self, node: int) -> bool:
+        """Whether the elements are side by side in memory in the order of the axes."""
+        while self.rows.ops[node].name in _FLAT and self.rows.operands[node]:
+            node = self.rows.operands[node][0]
+        return self.in_order[node] and not self.rows.ops[node].view
+
+
+# -- the calls -------------------------------------------------------------------------------------
 
 
 def dot(product: Piece) -> Written:
     """The call for the sum of a product of two arrays, or of the square of one."""
     factors = [factor.text.text for factor in product.operands]
     return Written(f"vdot({factors[0]}, {factors[-1]})")
+
+
+def added(onto: Piece, scattered: Piece, site: Site, *, filled: bool) -> Written:
+    """The call that adds what is scattered to an array; ``site`` is how it is scattered.
+
+    What is ``filled`` with a number is written as the number.
+    """
+    assert scattered.op.quick is not None  # its kernel
+    if filled:
+        (number,) = scattered.operands[0].operands
+        text = number.text
+        if number.number and number.spec.dtype != np.float64:
+            text = Written(f"np.{number.spec.dtype}({text.text})")
+        site = site._replace(operands=(text, *site.operands[1:]))
+    return Written(f"{scattered.op.quick(site).text[:-1]}, onto={onto.text.text})")

@@ -9,7 +9,8 @@ for what `graphdiff.lower.fused` takes together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.rows import Rows, forward_first, rows_of
-from graphdiff.lower.fused import dot, sums_of_products
+from graphdiff.lower.fused import Fused, added, dot, fused, sums_of_products
 from graphdiff.lower.names import Names, Numbered, identifier
 from graphdiff.lower.pieces import Piece
 from graphdiff.lower.program import Program, Step, Value
@@ -56,12 +57,13 @@ def quick_program(
         Whether variables are numbers, since nobody is going to read them.
     """
     rows = rows_of(graph, forward_first(graph))
-    products = {} if schedule else sums_of_products(rows, rows.reads())
-    steps = schedule or [("compute", rows.names[i]) for i in lines_of(rows, products.values())]
-    own = ("buffer", "math", "out", "results", "take_along_axis", "work", "workspace")
+    together: Fused = {} if schedule else fused(rows, rows.reads())
+    lines = lines_of(rows, chain.from_iterable(together.values()))
+    steps = schedule or [("compute", rows.names[i]) for i in lines]
+    own = ("buffer", "math", "out", "results", "work", "workspace")
     taken = (*taken, *BARE, *own)
     names = Numbered(graph, taken) if bare else Names(graph, taken)
-    return QuickWriter(graph, names, steps, rows, products, planned=schedule is not None).program()
+    return QuickWriter(graph, names, steps, rows, together, planned=schedule is not None).program()
 
 
 def lines_of(rows: Rows, folded: Iterable[int] = ()) -> list[int]:
@@ -141,14 +143,14 @@ class InnerWriter(Writer):
 
     def __init__(self, body: Graph, around: Writer) -> None:
         super().__init__(body, Names(body, around=around.names), None, around)
-        self.products = {} if self.follows else sums_of_products(self.rows, self.counts)
+        self.fused: Fused = {} if self.follows else sums_of_products(self.rows, self.counts)
 
     def within(self, body: Graph) -> Writer:
         """The writer of a graph inside this one."""
         return InnerWriter(body, self)
 
     def _expression(self, piece: Piece) -> Written:
-        if piece.row in self.products and piece.operands[0].code is None:
+        if piece.row in self.fused and piece.operands[0].code is None:
             return dot(piece.operands[0])
         site, op = self._site(piece), piece.op
         brief = op.view or (op.name in _INSIDE and _fits(site, op.name))
@@ -169,12 +171,12 @@ class QuickWriter(Writer):
         names: Names,
         steps: Sequence[Step],
         rows: Rows,
-        products: Mapping[int, int],
+        together: Fused,
         *,
         planned: bool,
     ) -> None:
         super().__init__(graph, names, steps, rows=rows)
-        self.products = products
+        self.fused = together
         self.follows = planned
         self.own_kernels = not planned  # plans know the memory that the usual code takes
         self.constants: dict[tuple[str, np.dtype[Any]], str] = {}
@@ -184,8 +186,8 @@ class QuickWriter(Writer):
         return InnerWriter(body, self)
 
     def _expression(self, piece: Piece) -> Written:
-        if piece.row in self.products:
-            return dot(piece.operands[0])
+        if piece.row in self.fused:
+            return self._together(piece)
         site, op = self._site(piece), piece.op
         if op.view:
             return op.numpy(site) if op.quick is None else op.quick(site)
@@ -193,10 +195,19 @@ class QuickWriter(Writer):
         if op.quick is None or usual or piece.number or not _fits(site, op.name):
             return op.numpy(site)
         written = op.quick(site)
-        piece.quick = site.out.ndim > 0
+        piece.quick = site.out.ndim > 0 and written.text.endswith(")")  # not what has an index
         operands = piece.operands  # an op of one may have a number of its own: maximum(x, 0.0)
         bound = op.elementwise and (len(operands) == 1 or any(o.number for o in operands))
         return self._bound(piece, written) if bound else written
+
+    def _together(self, piece: Piece) -> Written:
+        """The call that computes other nodes as well."""
+        if piece.op.name == "sum":
+            return dot(piece.operands[0])
+        piece.quick = True
+        inside = self.fused[piece.row]
+        scattered, onto = sorted(piece.operands, key=lambda operand: operand.row != inside[0])
+        return added(onto, scattered, self._site(scattered), filled=len(inside) > 1)
 
     def _bound(self, piece: Piece, written: Written) -> Written:
         """The call with a number that meets arrays of one dtype as an array of no dimension."""
@@ -227,4 +238,4 @@ def _fits(site: Site, name: str) -> bool:
 
 
 _REDUCED = frozenset({"sum", "mean", "max", "min"})
-_INSIDE = _REDUCED | {"outer"}
+_INSIDE = _REDUCED | {"outer", "take_along_axis"}

@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops import kernels, quick_kernels
 from graphdiff.ops.dimension import Dim, Dimension, Shape, combine, shape_of, sign
-from graphdiff.ops.notation import ATOM, LOOSEST, Site, Written, call, dimension_code, shape_code
+from graphdiff.ops.notation import ATOM, LOOSEST, Site, Written, dimension_code, shape_code
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.shaping import equal_but_for
 from graphdiff.ops.spec import Spec, broadcast, broadcasts, normal_axis, shape_text
@@ -300,6 +300,17 @@ def _take_code(site: Site) -> Written:
     return Written(f"np.take_along_axis({x}, {indices}, axis={site.params['axis']})")
 
 
+def _quick_take(site: Site) -> Written:
+    """``x[np.arange(t)[:, None], i]``: what `np.take_along_axis` does after some checks."""
+    x, indices = site.operands
+    shape, where = site.specs[1].shape, []
+    for after, length in zip(reversed(range(len(shape))), shape, strict=True):
+        column = f"[:{', None' * after}]" if after else ""
+        where.append(f"np.arange({dimension_code(length).text}){column}")
+    where[site.params["axis"]] = indices.text
+    return Written(f"{x.within(ATOM)}[{', '.join(where)}]")
+
+
 slice_ = Op(
     "slice",
     _infer_slice,
@@ -368,8 +379,7 @@ take_along_axis = Op(
     params={"axis": REQUIRED},
     normal=lambda x, indices, axis: {"axis": normal_axis(axis, x.ndim)},
     numpy=_take_code,
-    quick=call("take_along_axis", "axis"),
-    quick_kernel=quick_kernels.take_along_axis,
+    quick=_quick_take,
     formula=_bracketed,
     workspace=_along_workspace,
     complex=True,

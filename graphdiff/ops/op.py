@@ -55,8 +55,9 @@ class Op:
     quick
         How the fast style writes it for arrays: one call, which can be told where to put its
         result, of a ufunc, of a ufunc's ``reduce`` (``add_reduce``), or of the ``quick_kernel``,
-        by its bare name. The same computation to the bit. None where there is no such call. Of a
-        view it is the array's method, which finds out less before it begins.
+        by its bare name; or an index in brackets, which makes an array of its own. The same
+        computation to the bit. None where there is no such call. Of a view it is the array's
+        method, which finds out less before it begins.
     kernel
         A function of plain NumPy that the source calls; it is copied into generated files.
     quick_kernel

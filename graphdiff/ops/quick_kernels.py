@@ -1,6 +1,7 @@
 """The kernels that the fast style calls in the place of others: the same bits, in fewer steps.
 
-Each can be told where to put its result. That array is in C order, and no operand of the call.
+Each can be told where to put its result. That array is in C order, and no operand of the call but
+the array that something is added ``onto``.
 """
 
 import numpy as np
@@ -21,28 +22,17 @@ def log_softmax(x, axis=None, out=None):
     return np.subtract(d, np.log(s), out=out)
 
 
-def take_along_axis(x, indices, axis, out=None):
-    """Return the elements of x at indices along an axis, as np.take_along_axis does."""
-    where = [indices] * x.ndim
-    for i, n in enumerate(x.shape):
-        if i != axis:
-            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
-    found = x[tuple(where)]
+def scatter_add_along_axis(x, indices, shape, axis, onto=None, out=None):
+    """Return zeros of a shape, or an array, with x added along an axis."""
     if out is None:
-        return found
-    out[...] = found
-    return out
-
-
-def scatter_add_along_axis(x, indices, shape, axis, out=None):
-    """Return zeros of a shape, with x added along an axis: the adjoint of take_along_axis."""
-    if out is None:
-        out = np.zeros(shape, x.dtype)
-    else:
+        out = np.zeros(shape, x.dtype) if onto is None else onto.copy()
+    elif onto is None:
         out.fill(0)
-    where = [indices] * x.ndim
-    for i, n in enumerate(x.shape):
+    elif onto is not out:
+        out[...] = onto
+    where = [indices] * len(shape)
+    for i, n in enumerate(indices.shape):
         if i != axis:
-            where[i] = np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i))
+            where[i] = np.arange(n).reshape((n,) + (1,) * (len(shape) - 1 - i))
     np.add.at(out, tuple(where), x)
     return out
