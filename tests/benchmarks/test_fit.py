@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 import graphdiff as gd
 from graphdiff import nn, train
+from graphdiff.train import vectors
 
 IMAGES, LABELS = load_digits(return_X_y=True)
 X, Y = IMAGES[:1437] / 16.0, LABELS[:1437]
@@ -131,3 +132,21 @@ def test_nine_tenths_of_the_time_are_spent_in_generated_code(
     share = inside / (moments[-1][1] - moments[0][0])
     print(f"\n  {share:.1%} of {len(moments)} steps")
     assert share >= 0.9
+
+
+def test_a_long_vector_is_updated_faster_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam on a million numbers, in parts that stay in the cache and in one piece."""
+    start = {"w": np.random.default_rng(0).normal(size=1_000_000)}
+    in_parts = vectors.Vector(train.adam(), start, None)
+    monkeypatch.setattr(vectors, "_PART", 10**9)
+    contenders = {"in parts": in_parts, "in one piece": vectors.Vector(train.adam(), start, None)}
+    least = dict.fromkeys(contenders, float("inf"))
+    for count in range(1, 31):
+        for name, vector in contenders.items():
+            began = time.perf_counter()
+            vector.step(1e-3, count)
+            least[name] = min(least[name], time.perf_counter() - began)
+    print()
+    for name, seconds in least.items():
+        print(f"  {name:14} {seconds * 1e3:6.2f} ms")
+    assert least["in parts"] <= 0.8 * least["in one piece"]
