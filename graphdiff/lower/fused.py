@@ -3,9 +3,10 @@
 The sum of all products of two arrays is one pass over them in BLAS, without an array for the
 products. It adds in an order of its own, so the last digits may differ from NumPy's sum.
 
-What is scattered along an axis into zeros, which are then added to an array, is added to the array
-at once: this is how the slope by the logits of the labels meets the slope by all logits. With one
-index a row no place is met twice, and these are the same additions.
+What is put into zeros, which are then added to an array, is added to the array at once: this is how
+the slope by a part of a value, such as the logits of the labels, meets the slope by the whole. As
+long as no place is met twice, these are the same additions but for that of 0, so that a result of
+-0.0 may stay what it is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from graphdiff.ops.notation import Site, Written
 Fused = Mapping[int, tuple[int, ...]]  # for nodes the others that their calls compute along
 
 _PRODUCTS = frozenset({"multiply", "square"})
+_SCATTERING = frozenset({"place", "scatter_add_along_axis"})
 _FLAT = frozenset({"expand_dims", "identity", "reshape", "result", "squeeze", "stop_gradient"})
 
 
@@ -79,14 +81,14 @@ class _Fusing:
         operands, spec = self.rows.operands[total], self.specs[total]
         for scattered, other in (operands, operands[::-1]):
             if (
-                self.rows.ops[scattered].name == "scatter_add_along_axis"
+                self.rows.ops[scattered].name in _SCATTERING
                 and self.specs[scattered] == self.specs[other] == spec
                 and self._is_for_one(scattered)
                 and self._meets_no_place_twice(scattered)
                 and self.in_order[other]
             ):
-                x, indices = self.rows.operands[scattered]
-                if self._owner(other) in (self._owner(x), self._owner(indices)):
+                x, *indices = self.rows.operands[scattered]
+                if self._owner(other) in map(self._owner, (x, *indices)):
                     continue  # it is written over while it is read
                 one = self.rows.ops[x].name == "broadcast_to" and self._is_for_one(x)
                 filled = one and self.specs[self.rows.operands[x][0]].ndim == 0
@@ -99,6 +101,8 @@ class _Fusing:
         return self.reads[node] == 1 and not named and node not in self.handed
 
     def _meets_no_place_twice(self, scattered: int) -> bool:
+        if self.rows.ops[scattered].name == "place":
+            return True
         axis = self.rows.facts[scattered]["params"]["axis"]
         return bool(self.specs[self.rows.operands[scattered][1]].shape[axis] == 1)
 

@@ -331,8 +331,10 @@ place = Op(
     params={"shape": REQUIRED, "index": REQUIRED},
     normal=_normal_place,
     numpy=_place_code,
+    quick=_place_code,
     formula=_placed,
     kernel=kernels.place,
+    quick_kernel=quick_kernels.place,
     complex=True,
 )
 put = Op(

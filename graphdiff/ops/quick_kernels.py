@@ -22,6 +22,21 @@ def log_softmax(x, axis=None, out=None):
     return np.subtract(d, np.log(s), out=out)
 
 
+def place(x, shape, index, onto=None, out=None):
+    """Return zeros of a shape with x at the basic index, or an array with x added there."""
+    if out is None:
+        out = np.zeros(shape, x.dtype) if onto is None else onto.copy()
+    elif onto is None:
+        out.fill(0)
+    elif onto is not out:
+        out[...] = onto
+    if onto is None:
+        out[index] = x
+    else:
+        out[index] += x
+    return out
+
+
 def scatter_add_along_axis(x, indices, shape, axis, onto=None, out=None):
     """Return zeros of a shape, or an array, with x added along an axis."""
     if out is None:

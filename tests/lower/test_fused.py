@@ -28,9 +28,9 @@ def source(g: gd.Graph, **options: Any) -> str:
     return gd.compile(g, style="fast", **options).source
 
 
-def adds_in_place(g: gd.Graph) -> bool:
+def adds_in_place(g: gd.Graph, **options: Any) -> bool:
     """Whether the kernel is called with an array to add to."""
-    return "onto=" in source(g).partition("def forward")[2]
+    return "onto=" in source(g, **options).partition("def forward")[2]
 
 
 # -- sums of products ------------------------------------------------------------------------------
@@ -289,9 +289,9 @@ def test_places_that_are_met_twice_are_added_up_first() -> None:
 
 def test_with_a_plan_it_is_scattered_into_zeros() -> None:
     G = classifier()
-    f = gd.compile(G, plan=gd.plan(G, "store", sizes={"t": 6}))
-    assert "onto=" not in f.source
-    assert "np.full" in f.source
+    plan = gd.plan(G, "store", sizes={"t": 6})
+    assert not adds_in_place(G, plan=plan)
+    assert "np.full" in source(G, plan=plan)
 
 
 def test_the_array_of_what_is_scattered_is_not_written_over() -> None:
@@ -305,3 +305,32 @@ def test_the_array_of_what_is_scattered_is_not_written_over() -> None:
     found = f.function(*(arrays[name] for name in f.generated.arguments), out={"y": arrays["w"]})
     assert found is arrays["w"]
     np.testing.assert_array_equal(found, x + w)
+
+
+PLACED: dict[str, Callable[..., Any]] = {
+    "differences": lambda x, w: np.sum((x[1:] - x[:-1]) ** 2),
+    "columns": lambda x, w: np.sum(np.sin(x[:, 1:]) * x[:, :-1]),
+    "a step": lambda x, w: np.sum(np.exp(x[::2])) + np.sum(x * x),
+    "backwards": lambda x, w: np.sum(np.exp(x[::-1, 1:]) * w[:, 1:]) + np.sum(np.sin(x)),
+    "a row": lambda x, w: x[2] @ w[0] + np.sum(np.sin(x)),
+    "an element": lambda x, w: np.sin(x[2, 1]) + np.sum(np.sin(x)),
+    "a new axis": lambda x, w: np.sum(np.exp(x[1:, None]) * w[:3, None]) + np.sum(np.sin(x)),
+    "a number": lambda x, w: 3.0 * np.sum(x[1:]) + np.sum(np.sin(x)),
+}
+
+
+@pytest.mark.parametrize("small", [0, buffers.SMALL])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("cost", PLACED.values(), ids=PLACED)
+def test_the_slopes_by_parts_are_added_in_place(
+    cost: Callable[..., Any], dtype: str, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffers, "SMALL", small)
+    g = gd.Graph("parts")
+    x, w = g.parameter("x", (4, 3), dtype), g.input("w", (4, 3), dtype)
+    g.output("J", cost(x, w))
+    G = gd.gradient(g, of="J")
+    assert adds_in_place(G)
+    values = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(dtype)
+    agree(G, dict(zip("xw", values, strict=True)))
+    assert not adds_in_place(G, plan=gd.plan(G, "store"))
