@@ -63,7 +63,8 @@ def plan(
     rewrites
         The passes that run before; the plan is for the graph that comes out of them.
     time_limit
-        Seconds after which a search ends with the best that it has.
+        Seconds after which a search ends with the best that it has. The longer ones use idle cores
+        if OR-tools is installed, the extra ``[plan]``.
 
     Returns
     -------

@@ -67,6 +67,10 @@ def cheapest(
         states += 1
         if states > budget.states or (states % 512 == 0 and time.monotonic() > budget.deadline):
             return Found((), False, bound, states)
+        if states % 512 == 0 and budget.below is not None:
+            below = min(below, budget.below())
+            if bound >= below:
+                return Found((), True, below, states)
         for node, needed, less, during, repeat in moves.after(wanted, now, limit):
             new_cost = cost + repeat
             if during > limit or new_cost >= min(below, best.get(needed, math.inf)):

@@ -21,7 +21,7 @@ Two facts make searches quick.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from graphdiff.planning.problem import Problem
@@ -29,10 +29,14 @@ from graphdiff.planning.problem import Problem
 
 @dataclass(frozen=True)
 class Budget:
-    """How much a search may do: a number of states, and a time on the clock `time.monotonic`."""
+    """How much a search may do: a number of states, and a time on the clock `time.monotonic`.
+
+    ``below`` is asked now and then for the cost that others have come to meanwhile.
+    """
 
     states: int = 1_000_000
     deadline: float = math.inf
+    below: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True)

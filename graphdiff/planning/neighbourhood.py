@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from graphdiff.planning.problem import Problem
 from graphdiff.planning.refill import Residency, refill
@@ -22,19 +22,26 @@ MOST_DROPPED = 12
 
 
 def improvements(
-    problem: Problem, sequence: Sequence[int], limit: int, *, deadline: float, seed: int = 0
+    problem: Problem,
+    sequence: Sequence[int],
+    limit: int,
+    *,
+    deadline: float,
+    seed: int = 0,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[int]]:
     """Ever cheaper schedules within the limit, starting from one that keeps to it.
 
     Each attempt drops a few values for a time in which they wait to be used, computes them again
-    when they are, and refills the memory in an order that is partly random.
+    when they are, and refills the memory in an order that is partly random. Before each of them
+    ``stop`` is asked.
     """
     rng = random.Random(seed)
     current = list(sequence)
     cost = measure(problem, current)[1]
     failures = 0
     state = Residency(problem, current)
-    while failures < PATIENCE and time.monotonic() < deadline:
+    while failures < PATIENCE and time.monotonic() < deadline and not stop():
         failures += 1
         dropped = _choose(state, rng)
         if not dropped:

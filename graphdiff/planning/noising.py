@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from graphdiff.planning.eviction import Taste, evicting
 from graphdiff.planning.problem import Problem
@@ -26,14 +26,23 @@ LOWEST = 0.7
 
 
 def noised(
-    problem: Problem, sequence: Sequence[int], limit: int, *, deadline: float, seed: int = 0
+    problem: Problem,
+    sequence: Sequence[int],
+    limit: int,
+    *,
+    deadline: float,
+    seed: int = 0,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[int]]:
-    """Ever cheaper schedules within the limit, starting from one that keeps to it."""
+    """Ever cheaper schedules within the limit, starting from one that keeps to it.
+
+    ``stop`` is asked before each attempt.
+    """
     rng = random.Random(seed)
     order = list(dict.fromkeys(sequence))
     cost = measure(problem, sequence)[1]
     failures = 0
-    while failures < PATIENCE and time.monotonic() < deadline:
+    while failures < PATIENCE and time.monotonic() < deadline and not stop():
         failures += 1
         moved = _moved(problem, order, rng, rng.choice((0, 1, 2, 5)))
         spread = rng.choice((0.0, 0.3, 1.0))

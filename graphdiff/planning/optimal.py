@@ -9,14 +9,15 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
-import numpy as np
-
 from graphdiff.errors import PlanError
 from graphdiff.planning.beam import beams
+from graphdiff.planning.beside import NODES as BESIDE_NODES
+from graphdiff.planning.beside import WAIT, Beside, available
 from graphdiff.planning.bounds import WHOLE, cost_of, strongest, whole_cost
 from graphdiff.planning.demand import on_demand
 from graphdiff.planning.eviction import TASTES, evicting
 from graphdiff.planning.exact import cheapest, lowest
+from graphdiff.planning.falling import falling
 from graphdiff.planning.folding import fold
 from graphdiff.planning.moves import Budget
 from graphdiff.planning.neighbourhood import improvements
@@ -63,9 +64,8 @@ DEMAND_NODES = 5_000
 REFUSAL_SECONDS = 5.0
 """How long to look for the smallest limit that can be met, when one is refused."""
 
-FALLING, NEXT, FAILURES = 60, 4, 3
-"""How many limits are tried for it, how many first that are next to the one refused, and after how
-many in a row that are not met no more are."""
+PAUSE = 0.02
+"""Seconds between two looks at what the search beside has found."""
 
 ALL = "any order, any number of recomputations"
 
@@ -93,12 +93,15 @@ class _Search:
         self.limit = request.limit
         self.sequence: list[int] | None = None
         self.cost = math.inf
+        self.own: list[int] = []  # the best without what is found beside
+        self.own_cost = math.inf
         self.stored = self.lowest = math.inf
         self.peak_bound: float = least_peak(self.problem)
         self.bound = self.problem.base_cost
         self.prices: list[Prices] = []
         self.proof = ""
         self.order = list(range(len(self.problem)))
+        self.beside: Beside | None = None
 
     def run(self, *, prove: bool) -> Answer:
         """Apply one method after the other until nothing is left to prove."""
@@ -114,6 +117,10 @@ class _Search:
             except KeyboardInterrupt:
                 if self.sequence is None:
                     raise
+            finally:
+                if self.beside is not None:
+                    self.beside.close()
+            self._heard()
         if self.sequence is None:
             self._find_lowest()
         return Answer(self.sequence, self.proof, self.bound, self.peak_bound, self.lowest)
@@ -122,14 +129,11 @@ class _Search:
         self.prices = strongest(self.problem, self.limit)
         self._raise(cost_of(self.problem, self.prices), "of the memory that has to be held at once")
         most = MOST_STATES if prove else 4 * FIRST_STATES
-        first: list[Callable[[], None]] = [  # before the long searches, with a schedule at hand
-            lambda: self._evict(0.0),
-            lambda: self._folded(most, 0.2),
-        ]
         methods: list[Callable[[], None]] = [
             lambda: self._exact(FIRST_STATES * FIRST_NODES // max(FIRST_NODES, len(self.problem))),
+            self._start_beside,
             self._whole,
-            *(first if prove else []),
+            lambda: self._folded(most if prove else 0, 0.2),
             lambda: self._evict(0.5),
             self._start,
             lambda: self._beams(0.0 if self.sequence else 0.5),
@@ -137,10 +141,38 @@ class _Search:
             lambda: self._beams(0.5 if prove else 1.0),
             lambda: self._folded(most, 0.8),
             lambda: self._exact(most),
+            self._await,
         ]
         for method in methods:
             if not self._settled():
                 method()
+                self._heard()
+
+    def _start_beside(self) -> None:
+        """Let the idle cores search, too, from the first schedule that is found."""
+        begin, deadline = self.request.started + WAIT, self.request.deadline
+        if begin < deadline and len(self.problem) <= BESIDE_NODES and available():
+            self.beside = Beside(self.problem, int(self.limit), begin=begin, deadline=deadline)
+            self.beside.start()
+            self._evict(0.1, one=True)
+
+    def _heard(self) -> bool:
+        """Exchange schedules with the search beside; tells whether nothing is left to do."""
+        if self.beside is not None:
+            found = self.beside.exchange(self.sequence, self.cost)
+            if found is not None:
+                self.sequence, self.cost = found, measure(self.problem, found)[1]
+                self._tell()
+        return self._settled()
+
+    def _below(self) -> float:
+        """What an exact search has to be below, given what is heard while it runs."""
+        return -math.inf if self._heard() else self.cost
+
+    def _await(self) -> None:
+        """Wait for the search beside, until it gives up."""
+        while self.beside is not None and self.beside.busy and not self._heard():
+            time.sleep(PAUSE)
 
     def _whole(self) -> None:
         """Raise the bound by programmes in whole numbers."""
@@ -170,7 +202,7 @@ class _Search:
                 if len(sequence) <= 20 * len(given):
                     self._take(refill(self.problem, sequence, int(self.limit)))
 
-    def _evict(self, share: float) -> None:
+    def _evict(self, share: float, *, one: bool = False) -> None:
         """Schedules by eviction, within the limit and within smaller ones, the memory then filled.
 
         The smaller ones are shares of the memory of storing everything, so that what is tried for a
@@ -179,14 +211,13 @@ class _Search:
         if len(self.problem) > EVICTION_NODES:
             return
         until = self._until(share)
-        orders = {tuple(range(len(self.problem))): None, tuple(self.order): None}
         shares = (self.stored * k // LEVELS for k in range(LEVELS - 1, 0, -1))
         levels = [int(self.limit), *(m for m in shares if self.peak_bound <= m < self.limit)]
-        for level, order, taste in product(levels, orders, TASTES):
+        for level, order, taste in product(levels, self._orders(), TASTES):
             sequence = evicting(self.problem, order, level, taste, deadline=until)
             if sequence is not None:
                 self._take(refill(self.problem, sequence, int(self.limit)))
-            if self._settled() or time.monotonic() > until:
+            if self._settled() or time.monotonic() > until or (one and self.sequence):
                 return
 
     def _take_filled(self, sequence: list[int]) -> None:
@@ -198,23 +229,32 @@ class _Search:
     def _improve(self, share: float) -> None:
         """Search around the best schedule in two ways, in turn, until neither finds a cheaper one.
 
-        The one that gives up first lets the other go on from where it was.
+        The one that gives up first lets the other go on from where it was. Only then do they go on
+        from a cheaper one that was found beside: two searches in different places find more.
         """
         if self.sequence is None:
             return
         until = self._until(share)
         searches = [improvements, noised] if len(self.problem) <= EVICTION_NODES else [improvements]
+        before = math.inf
         for seed in range(MOST_ROUNDS):
-            before = self.cost
+            if self.own_cost == before:
+                self.own, self.own_cost = self.sequence, self.cost
+            if self.own_cost == before or time.monotonic() > until:
+                return
+            before = self.own_cost
             for search in searches:
                 for sequence in search(
-                    self.problem, self.sequence, int(self.limit), deadline=until, seed=seed
+                    self.problem,
+                    self.own,
+                    int(self.limit),
+                    deadline=until,
+                    seed=seed,
+                    stop=self._heard,
                 ):
                     self._take(sequence)
                     if self._settled():
                         return
-            if self.cost == before or time.monotonic() > until:
-                return
 
     def _beams(self, share: float) -> None:
         if len(self.problem) > BEAM_NODES or not share:
@@ -240,9 +280,12 @@ class _Search:
         peak, cost = measure(self.problem, sequence)
         if known:
             self.lowest = min(self.lowest, peak)
-        if peak <= self.limit and cost < self.cost:
-            self.sequence, self.cost = list(sequence), cost
-            self._tell()
+        if peak <= self.limit and cost < self.own_cost:
+            self.own, self.own_cost = list(sequence), cost
+            if cost < self.cost:
+                self.sequence, self.cost = self.own, cost
+                self._tell()
+                self._heard()
 
     def _raise(self, bound: float, reason: str) -> None:
         if bound > self.bound:
@@ -259,7 +302,7 @@ class _Search:
         """Search for a schedule that is cheaper than the best; if there is none, that is proved."""
         if len(self.problem) > EXACT_NODES or not states:
             return
-        budget = Budget(states, self.request.deadline)
+        budget = Budget(states, self.request.deadline, self._below)
         found = cheapest(
             self.problem, self.limit, below=self.cost, prices=self.prices, budget=budget
         )
@@ -274,10 +317,10 @@ class _Search:
         """The same with a smaller problem, whose schedules may not fit."""
         folded = fold(self.problem)
         nodes = len(folded.problem)
-        if nodes == len(self.problem) or nodes > EXACT_NODES:
+        if nodes == len(self.problem) or nodes > EXACT_NODES or not states:
             return
         prices = strongest(folded.problem, self.limit)
-        budget = Budget(states, self._until(share))
+        budget = Budget(states, self._until(share), self._below)
         found = cheapest(folded.problem, self.limit, below=self.cost, prices=prices, budget=budget)
         for _, _, sequence in found.answers:
             self._take(folded.unfolded(sequence))
@@ -296,34 +339,15 @@ class _Search:
             for _, _, sequence in found.answers:
                 self._take(sequence, known=True)
         if len(self.problem) <= EVICTION_NODES:
-            self._evict_lower(started + REFUSAL_SECONDS)
+            deadline = started + REFUSAL_SECONDS
+            for sequence in falling(
+                self.problem, self._orders(), self.limit, int(self.stored), deadline=deadline
+            ):
+                self._take(sequence, known=True)
 
-    def _evict_lower(self, deadline: float) -> None:
-        """Schedules by eviction within limits that fall, from what storing takes.
-
-        They are the same limits whatever the one that is refused is, those next to it the first, so
-        that each of these schedules is found again where its own peak is the limit.
-        """
-        low, high = max(1, least_peak(self.problem)), max(1, int(self.stored))
-        levels = [int(level) for level in np.geomspace(high, low, FALLING)]
-        for level in [level for level in reversed(levels) if level >= self.limit][:NEXT]:
-            if self._evicted(level, deadline) and self.sequence is not None:
-                return
-        failed = 0
-        for level in levels:
-            failed = 0 if self._evicted(level, deadline) else failed + 1
-            if failed == FAILURES or time.monotonic() > deadline:
-                return
-
-    def _evicted(self, level: int, deadline: float) -> bool:
-        """Whether eviction leads to a schedule within a limit, which is then taken."""
-        orders = {tuple(range(len(self.problem))): None, tuple(self.order): None}
-        for order, taste in product(orders, TASTES):
-            found = evicting(self.problem, order, level, taste, deadline=deadline)
-            if found is not None:
-                self._take(found, known=True)
-                return True
-        return False
+    def _orders(self) -> list[tuple[int, ...]]:
+        """The given order, and that of least memory if it is another one."""
+        return list(dict.fromkeys([tuple(range(len(self.problem))), tuple(self.order)]))
 
 
 def _candidates(request: Request, thorough: bool) -> Iterator[list[int]]:

@@ -103,7 +103,8 @@ def plan(
     Notes
     -----
     The exact search is exponential and solves gradient graphs of some dozens of nodes; the other
-    methods are near-linear for large graphs.
+    methods are near-linear for large graphs. With OR-tools (the extra ``[plan]``), "optimal" and
+    "auto" use idle cores after the first second; see `graphdiff.planning.beside`.
 
     Examples
     --------

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
+from graphdiff.planning import beside, optimal
 from graphdiff.planning.cost import Scratch, weigh
 from graphdiff.rewrite import DEFAULT, rewritten
 
@@ -178,6 +179,34 @@ def test_more_memory_is_never_dearer(net: Callable[[], gd.Graph]) -> None:
         print(f"{percent:4}%{extra:9.2%}{bound:9.2%}", flush=True)
         assert plan.cost >= before
         before = plan.cost
+
+
+@pytest.mark.parametrize(
+    ("net", "shares"),
+    [(mlp, (0.4, 0.3)), (long_skips, (0.4, 0.33)), (lstm, (0.4, 0.33)), (u_net, (0.6, 0.55))],
+)
+def test_a_solver_beside_makes_plans_cheaper(
+    net: Callable[[], gd.Graph], shares: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same time, with a core that is idle: the extra work of both limits together."""
+    if not beside.available():
+        pytest.skip("there is no OR-tools, or no second core for it")
+    G = net()
+    store = gd.plan(G, "store")
+    extra = {True: 0.0, False: 0.0}
+    print(f"\n{G.name}: extra work without and with OR-tools, its bound, seconds over the limit")
+    for share in shares:
+        plans, over = {}, 0.0
+        for used in (False, True):
+            monkeypatch.setattr(optimal, "available", lambda used=used: used)
+            begin = time.perf_counter()
+            plans[used] = gd.plan(G, memory_limit=share * store.peak_bytes, time_limit=SECONDS)
+            over = max(over, time.perf_counter() - begin - SECONDS)
+            extra[used] += plans[used].cost / store.cost - 1
+        row = [plans[False].cost, plans[True].cost, max(p.lower_bound for p in plans.values())]
+        texts = (f"{cost / store.cost - 1:9.2%}" for cost in row)
+        print(f"{share:7.0%}{''.join(texts)}{over:9.2f}", flush=True)
+    assert extra[True] <= extra[False]
 
 
 def transformer(blocks: int) -> gd.Graph:

@@ -33,13 +33,15 @@ def gradient_chain(length, *, size=1, cost=1):
 
 
 def least_cost(dag, outputs, limit, kept=()):
-    """The least cost within a limit, or None: Dijkstra forward over all sets of resident values.
+    """The least cost within a limit, or None; those to be kept are never freed."""
+    return least_cost_between(dag, (), outputs, limit, kept)
 
-    Those to be kept are never freed.
-    """
+
+def least_cost_between(dag, before, after, limit, kept=()):
+    """The same from some values in memory to others: Dijkstra over all sets of resident values."""
     nodes = list(dag)
-    goal = frozenset(outputs)
-    start = frozenset()
+    goal = frozenset(after)
+    start = frozenset(before)
     seen = {}
     heap = [(0, 0, start)]
     count = 0
