@@ -23,7 +23,7 @@ from graphdiff.rewrite.factors import (
     positive_factors,
 )
 from graphdiff.rewrite.matching import fits, is_number, uses
-from graphdiff.rewrite.pieces import join_branches, join_pieces, sum_of_scattered
+from graphdiff.rewrite.pieces import join_branches, join_pieces, sum_of_scattered, whole_piece
 from graphdiff.rewrite.products import product_rules
 from graphdiff.rewrite.stabilise import stable_rules
 
@@ -236,6 +236,7 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
     "maximum": (name_relu,),
     "where": (same_branches,),
     "transpose": (transpose_twice, transpose_product),
+    "place": (whole_piece,),
     "reshape": (same_shape, reshape_twice),
     "broadcast_to": (same_shape, reshape_twice),
     "expand_dims": (reshape_twice, sign_after),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from graphdiff.graph.tensor import Tensor
+from graphdiff.ops.dimension import Dimension
+from graphdiff.ops.indexing import Slice
 from graphdiff.ops.spec import normal_axes
 from graphdiff.rewrite.matching import fits, free, is_number
 
@@ -43,6 +45,28 @@ def join_pieces(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
         return fits(joined, t)
     index = tuple(slice(start, second[2]) if k == axis else slice(None) for k in range(axis + 1))
     return fits(t.graph.apply("place", (joined,), {"shape": t.shape, "index": index}), t)
+
+
+def whole_piece(t: Tensor, x: Tensor) -> Tensor | None:
+    """A piece that leaves no room for zeros is the whole, but for axes of length 1.
+
+    The gradient by ``z[:, 0]`` is such a piece where ``z`` has one column.
+    """
+    index = t.params["index"]
+    if None in index:
+        return None
+    taken = [axis for axis, entry in enumerate(index) if not isinstance(entry, tuple)]
+    if any(t.shape[axis] != 1 for axis in taken) or not all(
+        axis in taken or _is_whole(entry, t.shape[axis]) for axis, entry in enumerate(index)
+    ):
+        return None
+    return fits(t.graph.apply("expand_dims", (x,), {"axis": tuple(taken)}) if taken else x, t)
+
+
+def _is_whole(part: Slice, length: Dimension) -> bool:
+    """Whether a slice takes all of an axis, in its order."""
+    start, stop, step = part
+    return start in (None, 0) and stop in (None, length) and step in (None, 1)
 
 
 def sum_of_scattered(t: Tensor, x: Tensor) -> Tensor | None:

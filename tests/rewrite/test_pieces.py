@@ -121,3 +121,33 @@ def test_the_sum_of_what_was_scattered(axis: Any, keepdims: bool) -> None:
 
 
 SPREAD = {"shape": (3, 4), "axis": 1}
+
+
+@pytest.mark.parametrize(
+    ("shape", "index", "text"),
+    [
+        (("t", 1), np.s_[:, 0], "[:, None]"),
+        (("t", 1, 3), np.s_[:, -1], "[:, None]"),
+        ((1, 1), np.s_[0, 0], "[None, None]"),
+        ((4, 1, 1), np.s_[0:4:1, 0, 0], "[:, None, None]"),
+        ((4, 3), np.s_[:4], "np.cos("),
+    ],
+)
+def test_a_part_that_is_the_whole_has_no_zeros_around_it(
+    shape: tuple[Any, ...], index: Any, text: str
+) -> None:
+    code, found = gradient_code(lambda x: np.sum(np.sin(x[index]) * x[index]), shape)
+    assert "place(" not in code
+    assert text in code
+    code, found = gradient_code(lambda x: 2.0 * np.sum(x[index]), shape)
+    assert "place(" not in code
+    np.testing.assert_array_equal(found, np.full(found.shape, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "index"),
+    [(("t", 2), np.s_[:, 0]), ((4, 1), np.s_[::-1, 0]), ((4, 1), np.s_[1:, 0]), ((4,), np.s_[:3])],
+)
+def test_other_parts_keep_their_zeros(shape: tuple[Any, ...], index: Any) -> None:
+    code, _ = gradient_code(lambda x: np.sum(np.sin(x[index])), shape)
+    assert "place(" in code
