@@ -28,7 +28,7 @@ from graphdiff.graph.body import (
     leave_states,
     output_nodes,
     remake,
-    result_of,
+    results_of,
 )
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
@@ -321,7 +321,7 @@ def _store(loop: Loop, stored: Sequence[str]) -> list[Tensor]:
         same = {i: i for i in range(len(outputs))}
         remake(graph, node, loop.operands, {**params, "body": longer}, same)
     marks = {key: attributes[key] for key in ("phase", "scope", "origin")}
-    return [result_of(graph, node, known[name], **marks) for name in stored]
+    return results_of(graph, node, [known[name] for name in stored], **marks)
 
 
 def _name_after(step: Graph, forward: Graph, seed: str) -> None:

@@ -316,7 +316,7 @@ def edges_between(g: Graph, sources: Iterable[str], roots: Iterable[str]) -> lis
                 for edge in along
                 if is_inexact
                 and g.spec(edge.operand).is_inexact
-                and (op.bodies or op.name == "result" or op.rule(edge.position) is not None)
+                and (op.bodies or op.name == "result" or op.carries(edge.position))
             ]
         if along or node in sources:
             reached[node] = along

@@ -32,6 +32,7 @@ def influences(graph: Graph, node: str) -> list[set[int]]:
 def _dependence(body: Graph) -> list[set[int]]:
     """For each output of a body, the inputs that a derivative flows from."""
     from_inputs: dict[str, set[int]] = {n: {i} for i, n in enumerate(input_names(body))}
+    deep: dict[str, list[set[int]]] = {}  # of loops inside
     for node in body.order():
         if node in from_inputs or not body.spec(node).is_inexact:
             from_inputs.setdefault(node, set())
@@ -41,10 +42,12 @@ def _dependence(body: Graph) -> list[set[int]]:
         op, operands = body.op(node), body.operands(node)
         if op.name == "result":
             loop, index = operands[0], body.dag.nodes[node]["params"]["index"]
-            positions = influences(body, loop)[index]
+            if loop not in deep:
+                deep[loop] = influences(body, loop)
+            positions = deep[loop][index]
             operands = body.operands(loop)
         else:
-            positions = {i for i in range(len(operands)) if op.rule(i) is not None}
+            positions = {i for i in range(len(operands)) if op.carries(i)}
         sources = (from_inputs[operands[i]] for i in positions)
         from_inputs[node] = set().union(*sources)
     return [set(from_inputs[node]) for node in output_nodes(body)]

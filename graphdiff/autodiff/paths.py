@@ -178,7 +178,7 @@ class _Writer:
         for node in reversed(self.order):
             if node in between and node in reached:
                 for position, operand in enumerate(g.operands(node)):
-                    if operand in between and g.op(node).rule(position) is not None:
+                    if operand in between and g.op(node).carries(position):
                         reached.add(operand)
                         edges.append((node, position, operand))
         if self.wrt not in reached & between:

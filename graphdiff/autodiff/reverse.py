@@ -14,7 +14,7 @@ branch that was not taken (see `graphdiff.ops.op.Masked`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -146,15 +146,7 @@ def pull_back(
 def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bool:
     """Whether a derivative flows along an edge."""
     floats = graph.spec(operand).is_inexact and graph.spec(node).is_inexact
-    return floats and op.rule(position) is not None
-
-
-def _passes(graph: Graph, node: str, loop: str, reached: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a result of a loop has a derivative by what was reached of the loop's operands."""
-    if not graph.spec(node).is_inexact:
-        return False
-    index = graph.dag.nodes[node]["params"]["index"]
-    return not influences(graph, loop)[index].isdisjoint(reached[loop])
+    return floats and op.carries(position)
 
 
 def _active(
@@ -164,6 +156,7 @@ def _active(
     order = order_among(graph.dag, users_of(graph.dag, targets))
     reached: dict[str, tuple[int, ...]] = {}
     read: list[list[str]] = []
+    deep: dict[str, list[set[int]]] = {}  # what the results of loops have derivatives by
     for node, facts, sources in entries(graph.dag, order):
         operands = in_position(sources)
         read.append(operands)
@@ -171,7 +164,11 @@ def _active(
         if along:
             op = graph.find(facts["op"])
             if op.name == "result":
-                along = along if _passes(graph, node, operands[0], reached) else []
+                (loop,) = operands
+                if loop not in deep:
+                    deep[loop] = influences(graph, loop)
+                by = deep[loop][facts["params"]["index"]] if facts["spec"].is_inexact else set()
+                along = [] if by.isdisjoint(reached[loop]) else along
             elif not op.bodies:
                 along = [i for i in along if _carries(graph, op, i, operands[i], node)]
             elif node in cut:
@@ -309,11 +306,10 @@ class Sweep:
         operands = [graph[name] for name in names]
         out, params = graph[node], graph.dag._node[node]["params"]
         smooth = op.name == "power" and _is_constant_from_one(operands[1])
-        for position in self.active[node]:
-            rule = op.rule(position)
-            assert rule is not None  # the edge would not be on a path
+        positions = self.active[node]
+        products = op.products(positions, cotangent.value, out, operands, params)
+        for position, made in zip(positions, products, strict=True):
             self.products += 1
-            made = rule(cotangent.value, out, *operands, **params)
             if cotangent.steep and op.name in _FLAT and out.spec.is_real:
                 made = _where_not_flat(made)
             part = self.contribution(op, cotangent, made, operands[position], out.shape, smooth)

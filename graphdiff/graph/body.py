@@ -297,13 +297,16 @@ def carried_as(graph: Graph, node: str) -> str | None:
     return inner if params["body"].dag.nodes[inner]["named"] and inner != node else None
 
 
-def result_of(graph: Graph, node: str, index: int, **marks: Any) -> Tensor:
-    """One result of a node that has several."""
-    found = results(graph, node).get(index)
-    if found:
-        return Tensor(graph, found[0])
+def results_of(graph: Graph, node: str, indices: Iterable[int], **marks: Any) -> list[Tensor]:
+    """Some results of a node that has several."""
+    taken, several = results(graph, node), Tensor(graph, node)
     with graph.marking(**marks):
-        return graph.apply("result", (Tensor(graph, node),), {"index": index})
+        return [
+            Tensor(graph, taken[index][0])
+            if index in taken
+            else graph.apply("result", (several,), {"index": index})
+            for index in indices
+        ]
 
 
 def call_before(body: Graph, states: Iterable[str]) -> None:
@@ -327,4 +330,4 @@ def leave_states(graph: Graph, node: str, checkpoints: int) -> list[Tensor]:
     changed = {**params, "checkpoints": checkpoints, "leaves": True}
     remake(graph, node, graph.operands(node), changed, {i: i for i in range(count)})
     marks = {key: attributes[key] for key in ("phase", "scope", "origin")}
-    return [result_of(graph, node, count + j, **marks) for j in range(params["carries"])]
+    return results_of(graph, node, range(count, count + params["carries"]), **marks)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError, calling_line, here
-from graphdiff.graph.body import Body, result_of
+from graphdiff.graph.body import Body, results_of
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
 from graphdiff.graph.origin import assigned_part, ends_a_line
@@ -67,14 +67,12 @@ def constant(graph: Graph, value: Any) -> Tensor:
 
 def taken_apart(graph: Graph, node: str, structure: Structure) -> Any:
     """The results of a node, nested; each is called by the variable it is assigned to."""
-    found: list[Tensor] = []
-    line = calling_line()
-    for i, path in enumerate(structure.spec.paths()):
-        tensor = result_of(graph, node, i)
+    paths, line = structure.spec.paths(), calling_line()
+    found = results_of(graph, node, range(len(paths)))
+    for tensor, path in zip(found, paths, strict=True):
         local = None if line is None else assigned_part(*line, path)
         if local is not None:
             graph.dag.nodes[tensor.name]["local"] = local
-        found.append(tensor)
     return unflatten(structure, found)
 
 

@@ -8,7 +8,7 @@ from graphdiff.graph.body import borrowed, input_names, output_nodes, results
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.names import identifier
 from graphdiff.lower.reversal import leave, reversal
-from graphdiff.lower.statements import defines, renamed, replaced
+from graphdiff.lower.statements import renamed, replaced
 from graphdiff.lower.steps import (
     Block,
     carry_all,
@@ -122,16 +122,16 @@ def _cond(writer: Writer, node: str) -> Block:
         written.add(header)
         ends: list[str] = []
         called: dict[str, str] = {}
+        defined = {line.text.name for line in lines if not isinstance(line.text, str)}
+        first = {output: i for i, output in reversed(list(enumerate(outputs)))}
         for i, variable in variables.items():
             name = inner.pieces[outputs[i]].text.text
-            first = outputs[i] not in outputs[:i]
-            if first and any(defines(line, name) for line in lines):
-                lines = [renamed(line, {name: variable}) for line in lines]
+            if first[outputs[i]] == i and name in defined:
                 called[name] = variable
                 inner.pieces[outputs[i]].text = Written(variable)
             else:
                 ends.append(f"{variable} = {typed(inner.pieces[outputs[i]]).text}")
         ends = [replaced(text, called) for text in ends]
-        written.lines += [line.moved(1) for line in lines]
+        written.lines += [renamed(line, called).moved(1) for line in lines]
         written.add(*(ends if ends or lines else ["pass"]), depth=1)
     return written

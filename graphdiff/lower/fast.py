@@ -21,7 +21,7 @@ from graphdiff.lower.program import Program, Step
 from graphdiff.lower.quick import REDUCTIONS, called, quick_program
 from graphdiff.lower.shapes import dimension_lines, dimension_places
 from graphdiff.lower.source import Module, Source, cut, names_taken
-from graphdiff.lower.statements import mentions
+from graphdiff.lower.statements import names_in
 from graphdiff.ops.notation import dtype_code, shape_code
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
@@ -178,7 +178,8 @@ class Fast(Source):
     def _sizes(self) -> list[str]:
         """The variables of the named dimensions that the workspace depends on."""
         shapes = " ".join(map(self._shape, self.buffers.workspace.values()))
-        return [name for name in self.program.dimensions.values() if mentions(shapes, name)]
+        mentioned = names_in(shapes)
+        return [name for name in self.program.dimensions.values() if name in mentioned]
 
     def _shape(self, spec: Spec) -> str:
         return shape_code(self.program.own_shape(spec.shape))

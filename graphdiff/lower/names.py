@@ -84,6 +84,7 @@ class Names:
         self.numbers: dict[str, int] = {} if around is None else around.numbers
         self.variables: dict[str, str] = {}
         self.dimensions: dict[str, str] = {} if around is None else around.dimensions
+        self.respelt: dict[str, str] = {} if around is None else around.respelt
         self.outputs = {node: name for name, node in reversed(graph.outputs_by_name.items())}
         self.users_own = {identifier(node) for node, facts in self.nodes.items() if facts["named"]}
         self.depth: int = 0 if around is None else around.depth + 1
@@ -95,7 +96,9 @@ class Names:
     def dimension(self, name: str) -> str:
         """The variable of a named dimension."""
         if name not in self.dimensions:
-            self.dimensions[name] = self._unique(identifier(name))
+            variable = self.dimensions[name] = self._unique(identifier(name))
+            if variable != name:
+                self.respelt[name] = variable
         return self.dimensions[name]
 
     def variable(self, node: str) -> str:
@@ -116,7 +119,8 @@ class Names:
         """The variable that counts the steps of a loop; loops side by side have the same."""
         known = self.counters.get(self.depth)
         if known is None or wish not in (None, known):
-            free = (c for c in "ijkmn" if c not in self.taken | self.users_own | self.outer)
+            others = (self.taken, self.users_own, self.outer)
+            free = (c for c in "ijkmn" if not any(c in names for names in others))
             known = self._unique(wish or next(free, "i"))
             self.counters.setdefault(self.depth, known)
         return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -91,11 +91,12 @@ def _strong(op: Op, specs: tuple[Spec, ...], operands: Sequence[Piece]) -> list[
     ]
 
 
-def widest(operands: Sequence[Piece]) -> Piece | None:
-    """The longest operand that is an expression yet."""
+def widest_first(operands: Iterable[Piece]) -> list[Piece]:
+    """The operands that are expressions yet, the longest first."""
     folded = [p for p in operands if p.code is None]
-    wide = [p for p in folded if p.text.binds < ATOM] + [p for p in folded if "(" in p.text.text]
-    return max(wide, key=lambda p: len(p.text.text), default=None)
+    wide = [p for p in folded if p.text.binds < ATOM]
+    wide += [p for p in folded if p.text.binds >= ATOM and "(" in p.text.text]
+    return sorted(wide, key=lambda p: -len(p.text.text))
 
 
 def handed_out(piece: Piece) -> Written:

@@ -85,14 +85,13 @@ class Program:
 
     def own_shape(self, shape: Shape) -> Shape:
         """A shape over the variables of the program."""
-        return own_shape(shape, self.dimensions)
+        return own_shape(shape, self.names.respelt)
 
 
-def own_shape(shape: Shape, dimensions: Mapping[str, str]) -> Shape:
-    """A shape over other names of dimensions."""
-    changed = {old: new for old, new in dimensions.items() if old != new}
+def own_shape(shape: Shape, names: Mapping[str, str]) -> Shape:
+    """A shape over other names of dimensions, where these are not the variables."""
     site = Site((), (), Spec(shape, np.dtype(float)), {})
-    return substituted(site, changed).out.shape if changed else shape
+    return substituted(site, names).out.shape if names else shape
 
 
 def substituted(site: Site, names: Mapping[str, str]) -> Site:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphdiff.errors import CompileError
 from graphdiff.lower.layout import WIDTH, wrap
 from graphdiff.lower.program import Program
-from graphdiff.lower.statements import mentions
+from graphdiff.lower.statements import names_in
 from graphdiff.ops.dimension import Dim
 from graphdiff.ops.notation import shape_code
 
@@ -32,7 +32,8 @@ def shape_lines(program: Program) -> list[str]:
 
 def dimension_lines(program: Program, text: str) -> list[str]:
     """The named dimensions that a text mentions are read off the arguments."""
-    named = [name for name in program.dimensions.values() if mentions(text, name)]
+    mentioned = names_in(text)
+    named = [name for name in program.dimensions.values() if name in mentioned]
     places = dimension_places(program)
     variables = [program.names.variable(node) for node in program.arguments]
     return [f"    {n} = {variables[places[n][0]]}.shape[{places[n][1]}]" for n in named]
@@ -71,14 +72,17 @@ def _bindings(
     lines: list[str] = []
     known: set[str] = set()
     bound: set[str] = set()
+    holders: dict[str, list[str]] = {}
+    for name, shape in shapes.items():
+        for part in dict.fromkeys(shape):
+            holders.setdefault(str(part), []).append(name)
     for dim in dimensions:
         if dim in bound:
             continue
-        holders = [name for name, shape in shapes.items() if dim in shape]
-        if not holders:
+        if dim not in holders:
             raise _unreadable(dim)
-        whole = [name for name in holders if _all_new(shapes[name], bound)]
-        name = min(whole or holders, key=lambda n: len(shapes[n]))
+        whole = [name for name in holders[dim] if _all_new(shapes[name], bound)]
+        name = min(whole or holders[dim], key=lambda n: len(shapes[n]))
         shape = shapes[name]
         if whole:
             targets = ", ".join(map(str, shape))
@@ -94,9 +98,7 @@ def _bindings(
 
 def own_dimension(part: int | Dim, dimensions: Mapping[str, str]) -> int | Dim:
     """A dimension over the variables of the program."""
-    if isinstance(part, int) or all(old == new for old, new in dimensions.items()):
-        return part
-    return Dim(dimensions[part]) if part in dimensions else part
+    return part if isinstance(part, int) else Dim(dimensions.get(part, part))
 
 
 def _all_new(shape: Sequence[int | Dim], bound: set[str]) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -83,21 +82,21 @@ _TARGETS = re.compile(r"(\w+(?:, \w+)*) = ")
 
 def mentions(text: str, name: str) -> bool:
     """Whether a variable stands in a text."""
-    return name in _variable(name).split(text)
+    return name in names_in(text)
+
+
+def names_in(text: str) -> set[str]:
+    """All variables that stand in a text."""
+    return set(_NAMES.findall(text))
+
+
+# A variable, or a whole string, in which there is none; no attribute, and no keyword argument.
+_NAMES = re.compile(r'"[^"]*"|(?<![\w.])[^\W\d]\w*(?!\w|=(?!=))')
 
 
 def replaced(text: str, names: Mapping[str, str]) -> str:
     """A text with other names for variables."""
-    for old, new in names.items():
-        parts = [new if part == old else part for part in _variable(old).split(text)]
-        text = "".join(parts)
-    return text
-
-
-@lru_cache(maxsize=1024)
-def _variable(name: str) -> re.Pattern[str]:
-    """Splits a text at a variable, and at whole strings, in which it is none."""
-    return re.compile(rf'("[^"]*"|(?<![\w.]){re.escape(name)}(?!\w|=(?!=)))')
+    return _NAMES.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def renamed(line: Line, names: Mapping[str, str]) -> Line:

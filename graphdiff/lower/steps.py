@@ -8,9 +8,12 @@ nothing needs the old one any more, so that a step reads ``h = np.tanh(x[i] @ W 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import networkx as nx
 
 from graphdiff.graph.body import input_names, joined, output_nodes
 from graphdiff.graph.dag import Graph
@@ -20,6 +23,7 @@ from graphdiff.lower.statements import (
     assigned,
     defines,
     mentions,
+    names_in,
     read_by,
     reads_first,
     renamed,
@@ -260,29 +264,26 @@ def _update(inner: Writer, carry: Carry) -> str:
 def _ordered(carried: Sequence[Carry], updates: Sequence[str]) -> list[str]:
     """The updates one after the other, so that none reads what another has changed before."""
     pending = {c.variable: text for c, text in zip(carried, updates, strict=True) if text}
+    place = {variable: i for i, variable in enumerate(pending)}
+    before: nx.DiGraph[str] = nx.DiGraph()  # what is read, after what reads it
+    before.add_nodes_from(pending)
+    for variable, text in pending.items():
+        read = names_in(text.partition(" = ")[2] or text) & pending.keys() - {variable}
+        before.add_edges_from((variable, other) for other in read)
     ordered: list[str] = []
-    while pending:
-        for variable, text in pending.items():
-            others = [other for name, other in pending.items() if name != variable]
-            if not any(_reads(other, variable) for other in others):
-                ordered.append(text)
-                del pending[variable]
-                break
-        else:
-            values = [text.partition(" = ")[2] or _whole(text) for text in pending.values()]
-            ordered.append(f"{', '.join(pending)} = {', '.join(values)}")
-            break
+    with suppress(nx.NetworkXUnfeasible):  # what is left is read in a circle
+        for variable in nx.lexicographical_topological_sort(before, key=place.__getitem__):
+            update = pending.pop(variable)
+            ordered.append(update)
+    if pending:
+        values = [text.partition(" = ")[2] or _whole(text) for text in pending.values()]
+        ordered.append(f"{', '.join(pending)} = {', '.join(values)}")
     return ordered
 
 
 def _whole(text: str) -> str:
     """``a + b`` for ``a += b``."""
     return text.replace(" += ", " + ", 1)
-
-
-def _reads(update: str, variable: str) -> bool:
-    _, equals, value = update.partition(" = ")
-    return mentions(value if equals else update, variable)
 
 
 def finish(

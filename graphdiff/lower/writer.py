@@ -26,7 +26,7 @@ from graphdiff.lower.pieces import (
     folded,
     handed_out,
     in_dtypes,
-    widest,
+    widest_first,
 )
 from graphdiff.lower.program import Program, Step, Value, own_shape, substituted
 from graphdiff.lower.statements import Line
@@ -93,6 +93,7 @@ class Writer:
         self.inner_arrays: dict[str, np.ndarray[Any, Any]]
         self.inner_arrays = {} if around is None else around.inner_arrays
         self.counts = self.rows.reads()
+        self.taken: dict[str, dict[int, list[str]]] = {}
         self.pieces = pieces_of(self.rows)
 
     def program(self) -> Program:
@@ -178,7 +179,7 @@ class Writer:
 
     def own_shape(self, shape: Shape) -> Shape:
         """A shape over the variables of the program."""
-        return own_shape(shape, self.names.dimensions)
+        return own_shape(shape, self.names.respelt)
 
     def _give(self, pieces: Iterable[Piece]) -> None:
         """Let values that are there at the start be called by their names."""
@@ -198,15 +199,30 @@ class Writer:
             self._write_result(piece)
             return
         written = self._expression(piece)
-        while len(written.text) > LIMIT and (wide := widest(piece.operands)) is not None:
-            deep = written.text.count("(") > _DEEPEST
-            if self.schedule is not None or (self.follows and not deep):
-                break
-            self._keep(wide)
-            written = self._expression(piece)
+        if len(written.text) > LIMIT and self.schedule is None:
+            written = self._shortened(piece, written)
         piece.text = written
         if self._has_line(piece):
             self._keep(piece)
+
+    def _shortened(self, piece: Piece, written: Written) -> Written:
+        """An expression of which the widest operands have lines of their own, until it fits.
+
+        It is written again only where it may fit: not as long as what it is made of is too wide.
+        """
+        parts = {operand.node: operand for operand in piece.operands}.values()
+        least = sum(len(part.text.text) for part in parts)
+        whole = piece.op.variadic and least <= len(written.text)  # all of them stand in it
+        for wide in widest_first(parts):
+            if least <= LIMIT or self.follows or not whole:
+                written = self._expression(piece)
+                shallow = self.follows and written.text.count("(") <= _DEEPEST
+                if shallow or len(written.text) <= LIMIT:
+                    return written
+            least -= len(wide.text.text)
+            self._keep(wide)
+            least += len(wide.text.text)
+        return self._expression(piece)
 
     def _expression(self, piece: Piece) -> Written:
         return piece.op.numpy(self._site(piece))
@@ -229,12 +245,7 @@ class Writer:
             if op.name == "broadcast_to" and piece.spec.is_inexact and operands[0].whole:
                 texts = (Written(f"float({texts[0].text})"),)
         site = Site(texts, specs, piece.spec, piece.facts["params"])
-        return self._own_dimensions(site) if self.names.dimensions else site
-
-    def _own_dimensions(self, site: Site) -> Site:
-        """The site with the variables of named dimensions that could not keep their name."""
-        changed = {old: new for old, new in self.names.dimensions.items() if old != new}
-        return substituted(site, changed) if changed else site
+        return substituted(site, self.names.respelt) if self.names.respelt else site
 
     def _write_result(self, piece: Piece) -> None:
         """A result of a loop or a branch is a variable already; it may have another name."""
@@ -243,11 +254,17 @@ class Writer:
         index = piece.facts["params"]["index"]
         text = loop.block.texts[index]
         piece.text, piece.borrowed = Written(text), index in loop.block.borrowed
-        first = results(self.graph, loop.node)[index][0]
+        first = self._taken(loop.node)[index][0]
         if self.names.variables.get(first) != text and self._has_line(piece):
             self._keep(piece)
         else:
             self.names.variables.setdefault(piece.node, text)
+
+    def _taken(self, loop: str) -> dict[int, list[str]]:
+        """The nodes that take each result of a loop or a branch."""
+        if loop not in self.taken:
+            self.taken[loop] = results(self.graph, loop)
+        return self.taken[loop]
 
     def _has_line(self, piece: Piece) -> bool:
         """Whether a value gets a line of its own."""
@@ -310,7 +327,7 @@ class Writer:
         while piece.op.view and not (piece.node in self.outputs and piece.op.name in BORROWED):
             if piece.op.name == "result":
                 index = piece.facts["params"]["index"]
-                return self.pieces[results(self.graph, piece.operands[0].node)[index][0]]
+                return self.pieces[self._taken(piece.operands[0].node)[index][0]]
             piece = piece.operands[0]
         return piece
 
@@ -318,7 +335,7 @@ class Writer:
         assert piece.code is not None  # it has a line
         nodes = tuple(piece.inner)
         if piece.block is not None:
-            own = chain(*results(self.graph, piece.node).values())
+            own = chain(*self._taken(piece.node).values())
             nodes += tuple(node for node in own if self.pieces[node].code is None)
         return Value(
             piece.node,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,18 @@ def _infer(x: Spec, value: Spec, *indices: Spec) -> Spec:
     return x
 
 
-def _vjp(position: int, g: Any, y: Any, x: Any, value: Any, *indices: Any) -> Any:
+def _vjp(
+    positions: Sequence[int], g: Any, y: Any, x: Any, value: Any, *indices: Any
+) -> Iterator[Any]:
+    for position in positions:
+        if position == 0:
+            yield put_at(g, np.zeros((), g.dtype), *indices)
+        else:
+            yield _stayed(g, x, *indices)
+
+
+def _stayed(g: Any, x: Any, *indices: Any) -> Any:
     """Where places come twice, the last value stays, and it alone gets the cotangent."""
-    if position == 0:
-        return put_at(g, np.zeros((), g.dtype), *indices)
     part = gather(g, *indices)
     if _distinct(x.shape, indices):
         return part

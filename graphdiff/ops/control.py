@@ -7,7 +7,7 @@ node of the op ``result`` takes one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
@@ -284,21 +284,28 @@ def _infer_custom(value: Spec, *operands: Spec, backward: Any, count: int) -> Sp
     return value
 
 
-def _custom_product(
-    position: int, g: Any, y: Any, value: Any, *operands: Any, backward: Any, count: int
-) -> Any:
-    if not 0 < position <= count:
-        return 0.0
+def _custom_products(
+    positions: Sequence[int],
+    g: Any,
+    y: Any,
+    value: Any,
+    *operands: Any,
+    backward: Any,
+    count: int,
+) -> Iterator[Any]:
     g = g if g.dtype == y.dtype else g.astype(y.dtype)
-    before = sum(operand.spec.is_inexact for operand in operands[: position - 1])
-    return backward.inlined(g, y, *operands)[before]
+    floats = [i for i, operand in enumerate(operands[:count], 1) if operand.spec.is_inexact]
+    if set(floats).isdisjoint(positions):
+        return iter([0.0] * len(positions))
+    found = dict(zip(floats, backward.inlined(g, y, *operands), strict=True))
+    return (found.get(position, 0.0) for position in positions)
 
 
 custom_gradient = Op(
     "custom_gradient",
     _infer_custom,
     ("value", "*operands"),
-    vjp=_custom_product,
+    vjp=_custom_products,
     params={"backward": REQUIRED, "count": REQUIRED},
     numpy=lambda site: site.operands[0],
     formula=lambda site: site.operands[0],

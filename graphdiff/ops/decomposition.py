@@ -5,6 +5,7 @@ An op has one result, so a decomposition is an op for each of its parts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -171,13 +172,14 @@ def _infer_expm(x: Spec, *along: Spec) -> Spec:
     return Spec(matrix(x).shape, promote(x.dtype, *(v.dtype for v in along)))
 
 
-def _expm_vjp(position: int, g: Any, y: Any, x: Any, *along: Any) -> Any:
+def _expm_vjp(positions: Sequence[int], g: Any, y: Any, x: Any, *along: Any) -> Iterator[Any]:
     """Derivatives of tr(exp X) are symmetric in their directions, of which gᵀ is one more.
 
     By X one direction is added, by a direction it is put in its place.
     """
-    rest = (v for i, v in enumerate(along, 1) if i != position)
-    return expm(x, *rest, g.mT).mT
+    for position in positions:
+        rest = (v for i, v in enumerate(along, 1) if i != position)
+        yield expm(x, *rest, g.mT).mT
 
 
 pinv = declared(

@@ -209,8 +209,9 @@ def _of_complex_base(op: Op) -> Op:
 
     The logarithm in its derivative by the exponent is then that of a complex number.
     """
-    by_base, by_exponent = op.rule(0), op.rule(1)
-    assert by_exponent is not None  # it is element-wise
+    assert isinstance(op.vjp, tuple)  # it is element-wise
+    by_base, by_exponent = op.vjp
+    assert by_exponent is not None
 
     def product(g: Any, y: Any, a: Any, b: Any) -> Any:
         if y.dtype.kind == "c" and a.dtype.kind != "c":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,10 +94,11 @@ def _inv_vjp(g: Any, y: Any, x: Any) -> Any:
     return -(y.mT @ g @ y.mT)
 
 
-def _along_vjp(position: int, g: Any, y: Any, x: Any, *along: Any) -> Any:
+def _along_vjp(positions: Sequence[int], g: Any, y: Any, x: Any, *along: Any) -> Iterator[Any]:
     """One derivative more, or one along ``g`` instead: those of a determinant are symmetric."""
-    rest = [v for i, v in enumerate(along, 1) if i != position]
-    return cofactor_along(x, *rest, g)
+    for position in positions:
+        rest = (v for i, v in enumerate(along, 1) if i != position)
+        yield cofactor_along(x, *rest, g)
 
 
 def _cholesky_vjp(g: Any, y: Any, x: Any) -> Any:

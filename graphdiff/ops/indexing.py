@@ -6,6 +6,7 @@ A basic index is kept as a tuple of plain values: an int, None for a new axis, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -225,12 +226,14 @@ def _put_vjp_value(g: Any, y: Any, x: Any, value: Any, index: Index) -> Any:
     return slice_(g, index=index)
 
 
-def _gather_vjp(position: int, g: Any, y: Any, x: Any, *indices: Any) -> Any:
-    return scatter_add(g, *indices, shape=x.shape)
+def _gather_vjp(positions: Sequence[int], g: Any, y: Any, x: Any, *indices: Any) -> list[Any]:
+    return [scatter_add(g, *indices, shape=x.shape)]  # no index is a float
 
 
-def _scatter_vjp(position: int, g: Any, y: Any, x: Any, *indices: Any, shape: Any) -> Any:
-    return gather(g, *indices)
+def _scatter_vjp(
+    positions: Sequence[int], g: Any, y: Any, x: Any, *indices: Any, shape: Any
+) -> list[Any]:
+    return [gather(g, *indices)]
 
 
 def _along_vjp(g: Any, y: Any, x: Any, indices: Any, axis: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -48,7 +48,8 @@ class Op:
     vjp
         One rule an operand: ``(g, y, *operands, **params)`` gives the vector-Jacobian product of
         the cotangent ``g`` with the derivative by that operand, in NumPy's own words. An op with
-        any number of operands has a single rule, whose first argument is the operand's position.
+        any number of operands has a single rule: its first argument are the positions of the
+        operands that are asked for, and it gives their products one after the other.
         An entry of None, and a missing rule, mean that no derivative flows that way.
     numpy, formula
         How it is written as source and as a formula.
@@ -168,14 +169,26 @@ class Op:
         """The number of operands, the least number for a variadic op."""
         return len(self.operands) - self.variadic
 
-    def rule(self, position: int) -> Rule | None:
-        """The vector-Jacobian product by the operand at a position, None where there is none."""
-        if self.vjp is None:
-            return None
-        if not isinstance(self.vjp, tuple):
-            each = self.vjp
-            return lambda g, y, *operands, **params: each(position, g, y, *operands, **params)
-        return self.vjp[position]
+    def carries(self, position: int) -> bool:
+        """Whether a derivative flows to the operand at a position."""
+        rules = self.vjp
+        return rules is not None and not (isinstance(rules, tuple) and rules[position] is None)
+
+    def products(
+        self,
+        positions: Sequence[int],
+        g: Any,
+        y: Any,
+        operands: Sequence[Any],
+        params: Mapping[str, Any],
+    ) -> Iterable[Any]:
+        """The vector-Jacobian products by the operands at some positions, each when asked for."""
+        if self.vjp is not None and not isinstance(self.vjp, tuple):
+            products: Iterable[Any] = self.vjp(positions, g, y, *operands, **params)
+            return products
+        rules: Sequence[Rule | None] = self.vjp or ()
+        chosen = (rules[position] for position in positions)
+        return (rule(g, y, *operands, **params) for rule in chosen if rule is not None)
 
     def _refuse_complex(self, specs: Sequence[Spec]) -> None:
         for spec in specs:

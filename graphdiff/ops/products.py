@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,13 @@ def _infer_einsum(*specs: Spec, subscripts: str) -> Spec:
     return Spec(tuple(sizes[label] for label in output), promote(*(s.dtype for s in specs)))
 
 
-def _einsum_vjp(position: int, g: Any, y: Any, *operands: Any, subscripts: str) -> Any:
+def _einsum_vjp(
+    positions: Sequence[int], g: Any, y: Any, *operands: Any, subscripts: str
+) -> Iterator[Any]:
+    return (_einsum_product(position, g, operands, subscripts) for position in positions)
+
+
+def _einsum_product(position: int, g: Any, operands: Sequence[Any], subscripts: str) -> Any:
     """The same sum of products with the cotangent in the operand's place."""
     inputs, output = parts_of(subscripts)
     wanted = inputs[position]

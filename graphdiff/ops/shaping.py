@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -203,10 +204,12 @@ def _infer_concatenate(*parts: Spec, axis: int) -> Spec:
     return Spec(shape, promote(*(part.dtype for part in parts)))
 
 
-def _concatenate_vjp(position: int, g: Any, y: Any, *parts: Any, axis: int) -> Any:
-    start = sum((part.shape[axis] for part in parts[:position]), start=0)
-    stop = start + parts[position].shape[axis]
-    return g[(*(slice(None),) * axis, slice(start, stop))]
+def _concatenate_vjp(
+    positions: Sequence[int], g: Any, y: Any, *parts: Any, axis: int
+) -> Iterator[Any]:
+    bounds = list(accumulate((part.shape[axis] for part in parts), initial=0))
+    for i in positions:
+        yield g[(*(slice(None),) * axis, slice(bounds[i], bounds[i + 1]))]
 
 
 def _concatenate_code(site: Site) -> Written:

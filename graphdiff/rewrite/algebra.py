@@ -23,7 +23,13 @@ from graphdiff.rewrite.factors import (
     positive_factors,
 )
 from graphdiff.rewrite.matching import fits, is_number, uses
-from graphdiff.rewrite.pieces import join_branches, join_pieces, sum_of_scattered, whole_piece
+from graphdiff.rewrite.pieces import (
+    join_branches,
+    join_joined,
+    join_pieces,
+    sum_of_scattered,
+    whole_piece,
+)
 from graphdiff.rewrite.products import product_rules
 from graphdiff.rewrite.stabilise import stable_rules
 
@@ -231,6 +237,7 @@ _BY_OP: Mapping[str, tuple[Rule, ...]] = {
     "divide": (drop_one, lift_sign, gather_scalars, gather_factors),
     "power": (drop_one, square_power),
     "negative": (double_negative,),
+    "concatenate": (join_joined,),
     "sum": (sign_after, sum_of_scattered),
     "mean": (sign_after,),
     "maximum": (name_relu,),
@@ -259,6 +266,7 @@ _LOOKS_FOR: Mapping[Rule, frozenset[str]] = {
     factor_first: frozenset({"constant", "size", "divide", "multiply"}),
     join_branches: frozenset({"where"}),
     join_pieces: frozenset({"place"}),
+    join_joined: frozenset({"concatenate"}),
     positive_factors: frozenset({"multiply"}),
     sum_of_scattered: frozenset({"scatter_add_along_axis"}),
     sign_after: frozenset({"negative"}),

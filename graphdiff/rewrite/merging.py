@@ -6,7 +6,6 @@ and a loop that another one does as well, beside more, gives its results to that
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any
 
 from graphdiff.graph.body import bodies_of, cut_out, input_names, output_nodes, results
@@ -52,8 +51,8 @@ def absorb(draft: Draft) -> None:
     """A loop that another one does as well gives its results to that one; so does a branch.
 
     Forward mode adds to a loop the tangents of what it carries, in a new loop; where the values of
-    the first are needed too, they are those of the second. Cost: quadratic in the number of loops
-    over the same body.
+    the first are needed too, they are those of the second. Cost: for each loop the number of those
+    over the same body that are handed the same values.
     """
     graph = draft.graph
     alike: dict[Any, list[str]] = {}
@@ -65,15 +64,21 @@ def absorb(draft: Draft) -> None:
         fixed = tuple(params.get(key) for key in ("length", "reverse", "index"))
         alike.setdefault((op.name, names, fixed), []).append(node)
     for nodes in alike.values():
-        for small, large in permutations(nodes, 2):
-            if small not in graph.dag or large not in graph.dag:
+        place = {node: i for i, node in enumerate(nodes)}
+        for small in nodes:
+            if small not in graph.dag:
                 continue
-            found = _contained(graph, small, large)
-            if found is not None:
-                for index, users in results(graph, small).items():
-                    for user in users:
-                        _take_from(draft, user, large, found[index])
-                draft.remove_dead([small])
+            handed = [operand for operand, _ in _handed(graph, small).values()]
+            rarest = min(handed, key=graph.dag.out_degree, default=None)
+            beside = place.keys() if rarest is None else place.keys() & graph.dag.succ[rarest]
+            for large in sorted(beside - {small}, key=place.__getitem__):
+                found = _contained(graph, small, large)
+                if found is not None:
+                    for index, users in results(graph, small).items():
+                        for user in users:
+                            _take_from(draft, user, large, found[index])
+                    draft.remove_dead([small])
+                    break
 
 
 def _contained(graph: Graph, small: str, large: str) -> dict[int, int] | None:

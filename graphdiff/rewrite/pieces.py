@@ -39,12 +39,32 @@ def join_pieces(t: Tensor, a: Tensor, b: Tensor) -> Tensor | None:
     axis, start, middle = first
     if middle != second[1]:
         return None
-    parts = [*_parts(a.operands[0], axis), *_parts(b.operands[0], axis)]
+    parts = (a.operands[0], b.operands[0])
     joined: Tensor = np.concatenate(parts, axis=axis)  # type: ignore[assignment]  # a Tensor
     if start == 0 and second[2] == t.shape[axis]:
         return fits(joined, t)
     index = tuple(slice(start, second[2]) if k == axis else slice(None) for k in range(axis + 1))
     return fits(t.graph.apply("place", (joined,), {"shape": t.shape, "index": index}), t)
+
+
+def join_joined(t: Tensor, *parts: Tensor) -> Tensor | None:
+    """What was joined to what was joined before is one concatenation; the last one sees to it."""
+    axis, phase = t.params["axis"], t.graph.dag._node[t.name]["phase"]
+    if phase != "gradient" or not any(_joined(part, axis) for part in parts):
+        return None
+    if free(t):
+        user = Tensor(t.graph, next(iter(t.graph.dag._succ[t.name])))
+        if user.op == "concatenate" and user.params["axis"] == axis:
+            return None
+    found: list[Tensor] = []
+    waiting = list(reversed(parts))
+    while waiting:
+        part = waiting.pop()
+        if _joined(part, axis):
+            waiting += reversed(part.operands)
+        else:
+            found.append(part)
+    return fits(np.concatenate(found, axis=axis), t)  # type: ignore[arg-type]  # a Tensor
 
 
 def whole_piece(t: Tensor, x: Tensor) -> Tensor | None:
@@ -105,8 +125,6 @@ def _piece(t: Tensor) -> tuple[int, int, int] | None:
     return found
 
 
-def _parts(t: Tensor, axis: int) -> tuple[Tensor, ...]:
-    """What a concatenation along the axis is made of; another value is one part."""
-    if t.op == "concatenate" and t.params["axis"] == axis and free(t):
-        return t.operands
-    return (t,)
+def _joined(t: Tensor, axis: int) -> bool:
+    """Whether a tensor is a concatenation along the axis that is a part of one other value."""
+    return t.op == "concatenate" and t.params["axis"] == axis and free(t)
