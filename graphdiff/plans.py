@@ -63,8 +63,9 @@ def plan(
     rewrites
         The passes that run before; the plan is for the graph that comes out of them.
     time_limit
-        Seconds after which a search ends with the best that it has. The longer ones use idle cores
-        if OR-tools is installed, the extra ``[plan]``.
+        Seconds after which a search ends with the best that it has, as Ctrl-C does; where it has
+        none, since storing everything does not fit, that is a KeyboardInterrupt as usual. The
+        longer ones use idle cores if OR-tools is installed, the extra ``[plan]``.
 
     Returns
     -------

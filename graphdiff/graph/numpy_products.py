@@ -162,8 +162,13 @@ def cross(
     if axis is not None:
         axisa = axisb = axisc = axis
     x, y = np.moveaxis(a, axisa, 0), np.moveaxis(b, axisb, 0)
-    if np.shape(x)[0] != 3 or np.shape(y)[0] != 3:
-        raise ShapeError("np.cross of vectors that do not have three components")
+    lengths = np.shape(x)[0], np.shape(y)[0]
+    if lengths != (3, 3):
+        raise ShapeError(
+            "vectors without three components", expected="3 and 3",
+            got=" and ".join(map(str, lengths)),
+            hint="of two, which NumPy gives up: a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]",
+        )  # fmt: skip
     parts = [x[i] * y[j] - x[j] * y[i] for i, j in ((1, 2), (2, 0), (0, 1))]
     return np.stack(parts, axis=axisc)
 

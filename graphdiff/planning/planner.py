@@ -83,7 +83,8 @@ def plan(
     resident
         More nodes that are in memory throughout.
     time_limit
-        Seconds after which a search ends with the best that it has.
+        Seconds after which a search ends with the best that it has. Ctrl-C ends it as well; where
+        it has none, since storing everything does not fit, that is a KeyboardInterrupt as usual.
     progress
         Called now and then with seconds, best cost and lower bound.
 

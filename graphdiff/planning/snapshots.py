@@ -90,13 +90,14 @@ class Snapshots:
         choice = self._fuller(rungs[last], limit) if first == last else rungs[last]
         until = deadline if first == last or not last else deadline - time_limit / 2
         best = self._found(choice, strategy, limit, until)
-        for left, i in zip(range(len(before), 0, -1), before, strict=True):
-            if self._work(rungs[i]) < best.plan.cost:
-                now = time.monotonic()
-                until = now + max(0.0, deadline - now) / left
-                found = self._attempt(rungs[i], strategy, limit, until)
-                if isinstance(found, Plan) and found.cost < best.plan.cost:
-                    best = Chosen(found, rungs[i])
+        with suppress(KeyboardInterrupt):  # there is a plan already
+            for left, i in zip(range(len(before), 0, -1), before, strict=True):
+                if self._work(rungs[i]) < best.plan.cost:
+                    now = time.monotonic()
+                    until = now + max(0.0, deadline - now) / left
+                    found = self._attempt(rungs[i], strategy, limit, until)
+                    if isinstance(found, Plan) and found.cost < best.plan.cost:
+                        best = Chosen(found, rungs[i])
         return best._replace(plan=self._bounded(*best, limit))
 
     def curve(self, points: int, time_limit: float) -> list[Chosen]:

@@ -223,6 +223,7 @@ def test_placing_and_counting() -> None:
         (lambda x: np.place(x, x > 0, [1.0, 2.0]), "a mask that is not known"),
         (lambda x: np.putmask(np.zeros(3), np.ones(3, bool), x[0]), "into a NumPy array"),
         (lambda x: np.poly(x), "a matrix"),
+        (lambda x: np.cross(x[:, :2], x[:, :2]), r"got: 2 and 2(.|\n)*\* b\[\.\.\., 1\] - a"),
     ],
 )
 def test_what_cannot_be_known_is_refused(f: Callable[[Any], Any], words: str) -> None:

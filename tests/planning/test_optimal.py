@@ -108,6 +108,23 @@ def test_values_may_be_empty():
         assert plan(dag, "optimal", limit).cost == least_cost(dag, ["b1"], limit)
 
 
+def test_an_interrupted_search_gives_what_it_has():
+    dag = gradient_chain(40)
+    for has_plan in (True, False):
+
+        def interrupt(seconds, cost, bound, has_plan=has_plan):
+            if (cost < float("inf")) == has_plan:
+                raise KeyboardInterrupt
+
+        if has_plan:
+            found = plan(dag, "optimal", 8, progress=interrupt)
+            assert found.peak_bytes <= 8
+            assert found.gap > 0
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                plan(dag, "optimal", 8, progress=interrupt)
+
+
 def test_progress_is_told():
     seen = []
     plan(gradient_chain(12), "optimal", 5, progress=lambda *now: seen.append(now))

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
+from graphdiff.planning import snapshots
 from graphdiff.planning.ladder import Option, Taken, ladder, least_work, options
+from graphdiff.planning.planner import attempt
+from graphdiff.planning.schedule import Plan
 from graphdiff.rewrite import DEFAULT, rewritten
 from graphdiff.rewrite.reversals import loops_back, run_again
 from tests.planning.test_checkpoints import SIZES, arguments, counted_steps, gated, recurrent
@@ -136,6 +139,25 @@ def test_one_choice_with_layers_computed_again() -> None:
     plan = gd.plan(G, memory_limit=store.peak_bytes - 2 * STATE, sizes=sizes, time_limit=2)
     assert plan.recomputed
     assert not plan.loops
+
+
+def test_an_interrupted_search_gives_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one choice has a plan, Ctrl-C while others are tried does not lose it."""
+    G, answers = recurrent(None), []
+    limit = 0.4 * gd.plan(G, "store", sizes=SIZES).peak_bytes
+
+    def interrupted(*asked: Any, **options: Any) -> Any:
+        if any(isinstance(found, Plan) for found in answers):
+            raise KeyboardInterrupt
+        found = attempt(*asked, **options)
+        if asked[1] == "auto":
+            answers.append(found)
+        return found
+
+    monkeypatch.setattr(snapshots, "attempt", interrupted)
+    plan = gd.plan(G, memory_limit=limit, sizes=SIZES, time_limit=2)
+    assert plan.loops
+    assert plan.peak_bytes <= limit
 
 
 def test_marks_in_a_loop_are_honoured() -> None:
