@@ -15,8 +15,9 @@ from graphdiff.graph.files import digest
 from graphdiff.graph.tensor import Tensor
 from graphdiff.lower.fast import bare_module, fast_module
 from graphdiff.lower.lending import lending
+from graphdiff.lower.module import Module
 from graphdiff.lower.runtime import Compiled
-from graphdiff.lower.source import Module, module
+from graphdiff.lower.source import module
 from graphdiff.planning.cost import check_steps, marked_steps
 from graphdiff.planning.schedule import Plan
 from graphdiff.rewrite import DEFAULT, STABLE, Pass, rewritten

@@ -18,7 +18,7 @@ from graphdiff.graph.dag import Graph, OtherGraphError
 from graphdiff.graph.nest import Structure, flatten, unflatten
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import Trace
-from graphdiff.lower.source import Module
+from graphdiff.lower.module import Module
 
 Build = Callable[[Sequence[Any], Mapping[str, Any]], Trace]
 Inline = Callable[[Graph, Sequence[Any], Mapping[str, Any]], Any]

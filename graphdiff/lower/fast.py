@@ -15,12 +15,13 @@ import numpy as np
 
 from graphdiff.graph.dag import Graph
 from graphdiff.lower.buffers import SMALL, Buffers, assigned, is_small, planned, unread
-from graphdiff.lower.layout import WIDTH, quoted, wrap
+from graphdiff.lower.layout import WIDTH, cut, quoted, wrap
 from graphdiff.lower.liveness import Memory
+from graphdiff.lower.module import Module
 from graphdiff.lower.program import Program, Step
 from graphdiff.lower.quick import REDUCTIONS, called, quick_program
 from graphdiff.lower.shapes import dimension_lines, dimension_places
-from graphdiff.lower.source import Module, Source, cut, names_taken
+from graphdiff.lower.source import Source, names_taken
 from graphdiff.lower.statements import names_in
 from graphdiff.ops.notation import dtype_code, shape_code
 from graphdiff.ops.op import Op

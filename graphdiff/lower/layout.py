@@ -169,3 +169,8 @@ def array_lines(name: str, value: np.ndarray) -> list[str]:
         f'    dtype="{kind}",',
         f").reshape({shape_code(value.shape)})",
     ]
+
+
+def cut(text: str, width: int = WIDTH - 6) -> str:
+    """A text that is too long, without its end."""
+    return text if len(text) <= width else text[: width - 1] + "…"

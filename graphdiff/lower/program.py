@@ -6,18 +6,20 @@ Source and pictures are both made from this list, so they tell the same story.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from graphdiff.graph.body import bodies_of
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.rows import Rows
 from graphdiff.lower.names import Names
 from graphdiff.lower.statements import Line
 from graphdiff.ops.dimension import Dim, Shape
 from graphdiff.ops.notation import Site, Written
+from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
 
 Step = tuple[str, str]  # "compute" or "free", and a node
@@ -86,6 +88,37 @@ class Program:
     def own_shape(self, shape: Shape) -> Shape:
         """A shape over the variables of the program."""
         return own_shape(shape, self.names.respelt)
+
+    def needed(self, outputs: Iterable[str]) -> set[str]:
+        """The values that some outputs are computed from."""
+        stack = [node for name in outputs for node in self.reads[name]]
+        needed: set[str] = set()
+        while stack:
+            node = stack.pop()
+            if node in self.values and node not in needed:
+                needed.add(node)
+                stack.extend([self.rows.names[row] for row in self.values[node].operands])
+        return needed
+
+    def ops(self) -> Iterator[Op]:
+        """The ops of the values, and of what is inside them."""
+        for value in self.values.values():
+            op = self.rows.ops[value.row]
+            if len(value.nodes) > 1 or op.bodies:
+                yield from _ops(self.graph, value.nodes)
+            else:
+                yield op
+
+
+def _ops(graph: Graph, nodes: Iterable[str]) -> Iterator[Op]:
+    """The ops of some nodes, and of what is inside them."""
+    for node in nodes:
+        op = graph.op(node)
+        yield op
+        if not op.bodies:
+            continue
+        for body in bodies_of(op, graph.dag._node[node]["params"]).values():
+            yield from _ops(body, body.order())
 
 
 def own_shape(shape: Shape, names: Mapping[str, str]) -> Shape:

@@ -13,7 +13,7 @@ from graphdiff.errors import ArgumentError, here, near
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import write_whole
 from graphdiff.graph.values import check_meaning
-from graphdiff.lower.source import Module
+from graphdiff.lower.module import Module
 from graphdiff.ops.dimension import dimension_names, evaluate_dimension
 from graphdiff.ops.spec import Spec, shape_text
 from graphdiff.planning.schedule import Plan
