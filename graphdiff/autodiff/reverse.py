@@ -27,8 +27,8 @@ from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_
 from graphdiff.errors import GradientError, here
 from graphdiff.graph import numpy_api
 from graphdiff.graph.body import results
-from graphdiff.graph.dag import Graph, in_position
-from graphdiff.graph.order import entries, order_among, users_of
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.order import entries, in_position, order_among, users_of
 from graphdiff.graph.setting import Marking
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Shape

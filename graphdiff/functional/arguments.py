@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import ArgumentError, GradientError, here
-from graphdiff.graph.dag import Graph, OtherGraphError
+from graphdiff.graph.belonging import OtherGraphError
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import argument_names, function_name, inlined, pair, spec_of, traced

@@ -13,8 +13,8 @@ import optree
 from graphdiff.compiler import compile, compile_for_calls
 from graphdiff.errors import GraphError, here
 from graphdiff.graph.allocation import collection_paused
-from graphdiff.graph.body import innermost
-from graphdiff.graph.dag import Graph, OtherGraphError
+from graphdiff.graph.belonging import OtherGraphError, innermost
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import Structure, flatten, unflatten
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import Trace

@@ -10,6 +10,7 @@ from typing import Any
 from graphdiff.errors import ArgumentError, here
 from graphdiff.functional.calling import Function
 from graphdiff.graph.nest import flatten, unflatten
+from graphdiff.graph.setting import recomputing
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import traced
 from graphdiff.ops import OPS
@@ -78,7 +79,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                     hint="pass the tensors that the function uses as arguments",
                 )  # fmt: skip
             return result
-        with graph.recomputing() as unmark:
+        with recomputing(graph) as unmark:
             result = f(*args, **kwargs)
             for leaf in flatten(result)[0]:
                 if isinstance(leaf, Tensor):

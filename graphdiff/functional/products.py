@@ -15,7 +15,7 @@ from graphdiff.functional.arguments import called, fresh, or_zeros, own
 from graphdiff.functional.calling import Function, Inline
 from graphdiff.functional.compiled import jit
 from graphdiff.functional.gradients import grad
-from graphdiff.graph.body import innermost
+from graphdiff.graph.belonging import innermost
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from graphdiff.graph.dag import SOURCES, Graph, OtherGraphError, branch
+from graphdiff.graph.belonging import OtherGraphError
+from graphdiff.graph.dag import SOURCES, Graph
 from graphdiff.graph.edits import insert
 from graphdiff.graph.nodes import Source
 from graphdiff.graph.tensor import Tensor
@@ -81,26 +81,6 @@ def _alike(graph: Graph, one: str, other: str, depth: int = 3) -> bool:
     return len(before) == len(after) and all(
         _alike(graph, x, y, depth - 1) for x, y in zip(before, after, strict=True)
     )
-
-
-def innermost(tensors: Iterable[Tensor]) -> Graph:
-    """Of the graphs that some tensors belong to, the one inside all the others.
-
-    While a side of a branch is traced, what is computed there belongs to it.
-    """
-    found = max((tensor.graph for tensor in tensors), key=lambda graph: graph._born)
-    inside = branch.get()
-    return inside if inside is not None and inside._takes_from(found) else found
-
-
-@contextmanager
-def tracing_branch(body: Body) -> Iterator[None]:
-    """Put what is computed meanwhile into a side of a branch."""
-    token = branch.set(body)
-    try:
-        yield
-    finally:
-        branch.reset(token)
 
 
 def bodies_of(op: Op, params: Mapping[str, Any]) -> dict[str, Graph]:

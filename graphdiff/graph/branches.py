@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError, here
-from graphdiff.graph.body import Body, cut_out, innermost, tracing_branch
+from graphdiff.graph.belonging import innermost, tracing_branch
+from graphdiff.graph.body import Body, cut_out
 from graphdiff.graph.carries import constant, output, share_taken, taken_apart
 from graphdiff.graph.nest import flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor

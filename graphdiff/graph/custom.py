@@ -9,7 +9,8 @@ from typing import Any
 import optree
 
 from graphdiff.errors import GradientError, here
-from graphdiff.graph.body import Body, cut_out, innermost
+from graphdiff.graph.belonging import innermost
+from graphdiff.graph.body import Body, cut_out
 from graphdiff.graph.nest import flatten, leaf_names
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.trace import argument_names, called, function_name, spec_of

@@ -11,59 +11,32 @@ each declaration); where known also ``local`` (the variable of the user's line),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
-import numpy as np
 
 from graphdiff.errors import GraphdiffError, GraphError, calling_line, near
+from graphdiff.graph.belonging import OtherGraphError, branch
 from graphdiff.graph.edits import fill, insert, mention_instead, relabel
-from graphdiff.graph.nodes import Source, infer, place_of, source_spec
-from graphdiff.graph.order import in_order_of_declaration, topological_order
+from graphdiff.graph.nodes import Source, check_name, infer, place_of, source_of, source_spec
+from graphdiff.graph.order import in_order_of_declaration, in_position, topological_order
 from graphdiff.graph.renaming import Renamings
-from graphdiff.graph.report import Report, counted
+from graphdiff.graph.report import Report, counted, described
 from graphdiff.graph.setting import Marking, Setting
 from graphdiff.graph.tensor import Tensor
-from graphdiff.graph.values import frozen_array, is_weak, weak_dtype
+from graphdiff.graph.values import frozen_array
 from graphdiff.ops import OPS, find
-from graphdiff.ops.dimension import Dim
 from graphdiff.ops.op import Op
-from graphdiff.ops.spec import Spec, dtype_of
+from graphdiff.ops.spec import Spec
 
 SOURCES = ("input", "parameter", "constant", "size")
 
 _births = count()  # tells a graph that is traced within another from the one around it
-
-# The side of a branch that this thread is tracing: what it computes belongs there, even where it
-# reads nothing but what is outside, since it may not be run.
-branch: ContextVar[Graph | None] = ContextVar("branch", default=None)
-
-
-class OtherGraphError(GraphError):
-    """A tensor met one of another graph.
-
-    ``outer`` is the graph around the one that was being traced, if that is the other graph.
-    """
-
-    def __init__(self, graph: Graph, tensor: Any) -> None:
-        super().__init__(
-            "a tensor of another graph",
-            expected=f"tensors of {graph.name!r}", got=repr(tensor), hint=tensor.graph._leaving,
-        )  # fmt: skip
-        self.graph = graph
-        self.tensor: Tensor = tensor
-        self.outer: Graph | None = None
-
-    def leaves(self, graph: Graph) -> None:
-        """Note that it passes out of the function that a graph is traced of."""
-        around = [g for g in (self.graph, self.tensor.graph) if g._born < graph._born]
-        self.outer = around[0] if len(around) == 1 else None
 
 
 class Graph:
@@ -220,28 +193,6 @@ class Graph:
         scope = marks.pop("scope", before.scope)
         return Marking(self, Setting(scope, marks, before.recompute))
 
-    @contextmanager
-    def recomputing(self) -> Iterator[Callable[[Tensor], None]]:
-        """Values computed within are marked as `Tensor.recompute` does, but for results.
-
-        What it gives is called with each result: the mark is taken off it, and off the array that
-        it is a view of.
-        """
-        before, start = self._setting, self._declared
-        self._setting = replace(before, recompute=True)
-
-        def unmark(result: Tensor) -> None:
-            node: str | None = result.name
-            while node is not None and self.dag._node[node]["declared"] >= start:
-                if not before.recompute:
-                    self.dag._node[node].pop("policy", None)
-                node = self.operands(node)[0] if self.op(node).view else None
-
-        try:
-            yield unmark
-        finally:
-            self._setting = before
-
     # -- looking -----------------------------------------------------------------------------
 
     @property
@@ -334,19 +285,7 @@ class Graph:
         return (Tensor(self, node) for node in self.order())
 
     def __repr__(self) -> str:
-        def many(count: int, word: str) -> str:
-            return f"{count} {word}" + ("" if count == 1 else "s")
-
-        outputs = ", ".join(self.outputs_by_name)
-        return (
-            f"<Graph {self.name!r}: {many(len(self), 'node')}, "
-            f"{many(len(self.inputs), 'input')}, {many(len(self.parameters), 'parameter')}, "
-            + (
-                f"{'output' if len(self.outputs_by_name) == 1 else 'outputs'} {outputs}>"
-                if outputs
-                else "no outputs>"
-            )
-        )
+        return f"<Graph {self.name!r}: {described(self.dag)}>"
 
     def report(self) -> Report:
         """Counts of nodes, edges and vector-Jacobian products.
@@ -520,15 +459,7 @@ class Graph:
             return str(value.name)  # type: ignore[attr-defined]  # a Tensor
         if graph is not None:
             return self._taken(value)  # type: ignore[arg-type]  # a Tensor
-        if not is_weak(value):
-            array = frozen_array(value)
-            return Source("constant", {"value": array}, Spec(array.shape, array.dtype))
-        dtypes = [_dtype(other) for other in beside if not is_weak(other)]
-        dtype = weak_dtype(value, dtypes)
-        if isinstance(value, Dim):
-            params = {"dimension": value, "dtype": str(dtype)}
-            return Source("size", params, Spec((), dtype))
-        return Source("constant", {"value": value}, Spec((), dtype))
+        return source_of(value, beside)
 
     def _taken(self, tensor: Tensor) -> str:
         """The node that stands for a tensor of another graph, where there may be one."""
@@ -558,35 +489,8 @@ class Graph:
         outputs.update(dict.fromkeys(returned, name))
 
 
-def in_position(sources: Mapping[str, Collection[int]]) -> list[str]:
-    """Operands in order of position, of those given with the positions that each of them has."""
-    count = len(sources)
-    if count == 1:
-        for source, keys in sources.items():
-            return [source] if len(keys) == 1 else [source] * len(keys)
-    if count == 2:
-        (a, at_a), (b, at_b) = sources.items()
-        if len(at_a) == len(at_b) == 1:
-            return [a, b] if 0 in at_a else [b, a]
-    pairs = [(key, source) for source, keys in sources.items() for key in keys]
-    pairs.sort()
-    return [source for _, source in pairs]
-
-
 def _operands_of(operands: object, op: Op) -> tuple[object, ...]:
     """What was given as the operands of an op, as a tuple."""
     if isinstance(operands, Iterable) and not hasattr(operands, "graph"):
         return tuple(operands)
     raise GraphError("the operands are not in a list", op=op.name, got=repr(operands))
-
-
-def _dtype(value: object) -> np.dtype[Any]:
-    """The dtype of a tensor, an array or what becomes one."""
-    dtype: np.dtype[Any] | None = getattr(value, "dtype", None)
-    return frozen_array(value).dtype if dtype is None else dtype_of(dtype)
-
-
-def check_name(name: object) -> None:
-    """Raise if something is not a name."""
-    if not isinstance(name, str) or not name.strip():
-        raise GraphError(f"{name!r} is not a name", expected="a string with something in it")

@@ -16,8 +16,8 @@ import networkx as nx
 import numpy as np
 
 from graphdiff.errors import FileError
-from graphdiff.graph.dag import Graph, in_position
-from graphdiff.graph.order import entries
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.order import entries, in_position
 from graphdiff.ops.dimension import Dim
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec

@@ -1,15 +1,17 @@
-"""What is worked out of a node before it is added: its parameters, its spec, its place."""
+"""What is worked out of a node before it is added: its name, parameters, spec and place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from graphdiff.errors import DTypeError, GraphdiffError, ShapeError
+import numpy as np
+
+from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
 from graphdiff.graph.origin import assigned_name
-from graphdiff.graph.values import fits, frozen_array
-from graphdiff.ops.dimension import shape_of
+from graphdiff.graph.values import fits, frozen_array, is_weak, weak_dtype
+from graphdiff.ops.dimension import Dim, shape_of
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, dtype_of
 
@@ -52,6 +54,24 @@ def source_spec(shape: object, dtype: object, value: object) -> tuple[dict[str, 
     return {"value": array}, spec
 
 
+def source_of(value: object, beside: Iterable[object]) -> Source:
+    """The constant, or the size, that a number or an array becomes beside other operands."""
+    if not is_weak(value):
+        array = frozen_array(value)
+        return Source("constant", {"value": array}, Spec(array.shape, array.dtype))
+    dtype = weak_dtype(value, [_dtype(other) for other in beside if not is_weak(other)])
+    if isinstance(value, Dim):
+        params = {"dimension": value, "dtype": str(dtype)}
+        return Source("size", params, Spec((), dtype))
+    return Source("constant", {"value": value}, Spec((), dtype))
+
+
+def _dtype(value: object) -> np.dtype[Any]:
+    """The dtype of a tensor, an array or what becomes one."""
+    dtype: np.dtype[Any] | None = getattr(value, "dtype", None)
+    return frozen_array(value).dtype if dtype is None else dtype_of(dtype)
+
+
 def infer(
     op: Op,
     specs: tuple[Spec, ...],
@@ -79,3 +99,9 @@ def infer(
 @lru_cache(maxsize=8192)
 def _infer_plain(op: Op, specs: tuple[Spec, ...]) -> Spec:
     return op.infer(*specs)
+
+
+def check_name(name: object) -> None:
+    """Raise if something is not a name."""
+    if not isinstance(name, str) or not name.strip():
+        raise GraphError(f"{name!r} is not a name", expected="a string with something in it")

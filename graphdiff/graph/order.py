@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import networkx as nx
@@ -42,6 +42,21 @@ def entries(
     if in_step:
         return zip(order, list(nodes.values()), list(pred.values()), strict=True)
     return zip(order, map(nodes.__getitem__, order), map(pred.__getitem__, order), strict=True)
+
+
+def in_position(sources: Mapping[str, Collection[int]]) -> list[str]:
+    """Operands in order of position, of those given with the positions that each of them has."""
+    count = len(sources)
+    if count == 1:
+        for source, keys in sources.items():
+            return [source] if len(keys) == 1 else [source] * len(keys)
+    if count == 2:
+        (a, at_a), (b, at_b) = sources.items()
+        if len(at_a) == len(at_b) == 1:
+            return [a, b] if 0 in at_a else [b, a]
+    pairs = [(key, source) for source, keys in sources.items() for key in keys]
+    pairs.sort()
+    return [source for _, source in pairs]
 
 
 def topological_order(dag: nx.DiGraph) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import networkx as nx
@@ -54,3 +55,16 @@ def counted(dag: nx.MultiDiGraph) -> Report:
         path_edges=sum(sweep["edges"] for sweep in sweeps),
         products=sum(sweep["products"] for sweep in sweeps),
     )
+
+
+def described(dag: nx.MultiDiGraph) -> str:
+    """How many nodes there are of each kind, and what the outputs are called."""
+
+    def many(count: int, word: str) -> str:
+        return f"{count} {word}" + ("" if count == 1 else "s")
+
+    kinds = Counter(op for _, op in dag.nodes(data="op"))
+    counts = many(len(dag), "node"), *(many(kinds[op], op) for op in ("input", "parameter"))
+    outputs = dag.graph["outputs"]
+    called = f"{'output' if len(outputs) == 1 else 'outputs'} {', '.join(outputs)}"
+    return ", ".join((*counts, called if outputs else "no outputs"))

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphdiff.graph.dag import Graph, in_position
-from graphdiff.graph.order import entries
+from graphdiff.graph.dag import Graph
+from graphdiff.graph.order import entries, in_position
 from graphdiff.ops.op import Op
 
 

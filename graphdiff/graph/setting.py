@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphdiff.graph.dag import Graph
+    from graphdiff.graph.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,24 @@ class Marking:
 
     def __exit__(self, *exception: object) -> None:
         self.graph._setting = self.before
+
+
+@contextmanager
+def recomputing(graph: Graph) -> Iterator[Callable[[Tensor], None]]:
+    """Values computed within are marked as `Tensor.recompute` does, but for results.
+
+    What it gives is called with each result: the mark is taken off it, and off the array that it is
+    a view of.
+    """
+    before, start = graph._setting, graph._declared
+    nodes = graph.dag._node
+
+    def unmark(result: Tensor) -> None:
+        node: str | None = result.name
+        while node is not None and nodes[node]["declared"] >= start:
+            if not before.recompute:
+                nodes[node].pop("policy", None)
+            node = graph.operands(node)[0] if graph.op(node).view else None
+
+    with Marking(graph, replace(before, recompute=True)):
+        yield unmark

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import GraphError, ShapeError, here
-from graphdiff.graph.body import Body, cut_out, innermost
+from graphdiff.graph.belonging import innermost
+from graphdiff.graph.body import Body, cut_out
 from graphdiff.graph.carries import (
     MOST_TRIES,
     as_array,

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import DTypeError, GraphdiffError, GraphError
+from graphdiff.graph.belonging import OtherGraphError
 from graphdiff.graph.body import add_all
-from graphdiff.graph.dag import Graph, OtherGraphError
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.nest import Structure, flatten, leaf_names, unflatten
 from graphdiff.graph.tensor import Tensor
 from graphdiff.graph.values import check_meaning

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.graph.dag import Graph, in_position
+from graphdiff.graph.dag import Graph
 from graphdiff.graph.files import fingerprint
-from graphdiff.graph.order import entries
+from graphdiff.graph.order import entries, in_position
 from graphdiff.rewrite.bodies import narrow
 from graphdiff.rewrite.engine import Draft, in_place, loops_of
 from graphdiff.rewrite.merging import absorb, hand_in_once, stack_once
