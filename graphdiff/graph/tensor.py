@@ -6,37 +6,25 @@ Operators, NumPy's ufuncs and functions, and an array's methods add nodes to the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.errors import DTypeError, GraphdiffError, GraphError, ShapeError
-from graphdiff.graph import (
-    memory,
-    numpy_calling,
-    numpy_complex,
-    numpy_indexing,
-    numpy_methods,
-    numpy_products,
-    numpy_table,
-    scipy_special,
-)
+from graphdiff.errors import GraphdiffError, GraphError, ShapeError
+from graphdiff.graph import memory, numpy_dispatch, numpy_indexing
 from graphdiff.graph.array_methods import ArrayMethods
 from graphdiff.graph.edits import mention_instead
-from graphdiff.graph.picking import Picked
-from graphdiff.ops import ALIASES, OPS
+from graphdiff.graph.unknown import Unknown
 from graphdiff.ops.dimension import Dimension, Shape, dimension_names
 from graphdiff.ops.spec import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from graphdiff.graph.dag import Graph
 
-_BITWISE = ("bitwise_and", "bitwise_or", "invert")
 
-
-class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
+class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods, Unknown):
     """A value of a graph, known by its node's name.
 
     It is made by a `Graph` and by operations on other tensors, never directly.
@@ -236,36 +224,7 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
     # -- NumPy's protocols -------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(value, Picked) for value in args):
-            return NotImplemented  # which knows what to do beside a tensor
-        name = ufunc.__name__
-        if method != "__call__":
-            return numpy_methods.apply_method(ufunc, method, args, kwargs)
-        if "out" in kwargs:
-            return self._into(kwargs.pop("out"), ufunc, args, kwargs)
-        if kwargs:
-            for key in ("casting", "order", "subok"):  # say nothing about values
-                kwargs.pop(key, None)
-            if (dtype := kwargs.pop("dtype", None)) is not None:
-                args = tuple(numpy_calling.converted_for(ufunc, args, dtype))
-            if ufunc is np.vecdot and kwargs.keys() == {"axis"}:
-                return numpy_products.vecdot(*args, axis=kwargs["axis"])
-        if kwargs:
-            hint = "use astype, np.where, or where= together with out="
-            _refuse(f"np.{name} with {', '.join(kwargs)}=", hint)
-        if ufunc in numpy_table.UFUNCS:
-            _check_complex(ufunc, f"np.{name}", args)
-            return numpy_table.UFUNCS[ufunc](*args)
-        if name in scipy_special.UFUNCS:
-            _check_complex(ufunc, f"scipy.special.{name}", args)
-            return scipy_special.UFUNCS[name](*args)
-        if ALIASES.get(name, name) not in OPS:
-            _refuse(f"np.{name}", None)
-        if name in _BITWISE and any(_dtype(a) != np.bool_ for a in args):
-            raise DTypeError(
-                f"np.{name} works on booleans only", got=", ".join(str(_dtype(a)) for a in args)
-            )
-        return self.graph.apply(name, args)
+        return numpy_dispatch.call_ufunc(self.graph, ufunc, method, args, kwargs)
 
     def __array_function__(
         self,
@@ -274,92 +233,18 @@ class Tensor(np.lib.mixins.NDArrayOperatorsMixin, ArrayMethods):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
-        name = f"{function.__module__.replace('numpy', 'np')}.{function.__name__}"
-        known = numpy_table.FUNCTIONS.get(function)
-        if known is None and function in numpy_table.OF_UNKNOWN_LENGTH:
-            raise GraphError(
-                f"{name}: how many there are depends on values that are not known",
-                hint="np.where(mask, x, 0) in the place of x[mask]; or call it with known arrays",
-            )
-        if known is None:
-            _refuse(name, None)
-        _check_complex(function, name, (*args, *kwargs.values()))
-        return numpy_calling.call(name, function, known, args, kwargs)
+        return numpy_dispatch.call_function(function, args, kwargs)
 
     def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
         given = {key: value for key, value in kwargs.items() if value is not None}
         tensor: Tensor = self.__array_function__(function, (), (self, *args), given)
         return tensor
 
-    @staticmethod
-    def _into(
-        targets: tuple[Any, ...], ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Assign what a ufunc gives to what `out=` names, where `where=` is true."""
-        if not all(isinstance(target, Tensor) for target in targets):
-            numpy_calling.assigned(targets[0], None, f"out= of np.{ufunc.__name__}")  # refused
-        mask = kwargs.pop("where", True)
-        found = ufunc(*args, **kwargs)
-        for target, value in zip(targets, found if ufunc.nout > 1 else (found,), strict=True):
-            kept = value if mask is True else np.where(mask, value, target)
-            numpy_calling.assigned(target, kept)
-        return targets if ufunc.nout > 1 else targets[0]
-
     def _assign(self, value: Tensor) -> None:
         memory.write(self, memory.fitted(value, self, "assignment"))
 
-    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
-        self._not_known(
-            "an array",
-            "np.stack([…]) joins tensors, np.zeros_like(x) begins one to assign to, gd.special and "
-            "gd.linalg have functions of SciPy, g.constant(array)[labels] takes rows of an array; "
-            "for values, compile the graph and call it",
-        )
-
-    def __bool__(self) -> NoReturn:
-        self._not_known(
-            "a truth value",
-            "np.where(condition, a, b) computes both sides, gd.cond runs one of two; "
-            "gd.while_loop repeats",
-        )
-
-    def __float__(self) -> NoReturn:
-        self._not_known(
-            "a float",
-            "keep it a tensor: np.exp in the place of math.exp; numbers go into an array of "
-            "np.zeros_like(x), or a list that np.stack joins",
-        )
-
-    def __int__(self) -> NoReturn:
-        self._not_known("an int")
-
-    def __complex__(self) -> NoReturn:
-        self._not_known("a complex number")
-
-    def __index__(self) -> NoReturn:
-        self._not_known("an index", "gd.fori counts up to it; x[i] takes an element")
-
-    def __format__(self, how: str) -> str:
-        if how:
-            self._not_known(f"text in the format {how!r}", "str(x) says what it is")
-        return str(self)
-
     def __round__(self, decimals: int | None = None) -> Tensor:
         return self._numpy(np.round, decimals or 0)
-
-    def item(self, *index: int) -> NoReturn:
-        """Refused: there is no value yet."""
-        self._not_known("a number")
-
-    def tolist(self) -> NoReturn:
-        """Refused: there are no values yet."""
-        self._not_known("a list")
-
-    def _not_known(self, what: str, hint: str = "compile the graph and call it") -> NoReturn:
-        raise GraphError(
-            f"a value of a graph is not known yet, so it cannot become {what}",
-            node=self.name, op=self.op, hint=hint,
-        )  # fmt: skip
 
     def __len__(self) -> int:
         if self.ndim == 0 or not isinstance(self.shape[0], int):
@@ -417,27 +302,3 @@ for _name in (
     "xor",
 ):
     setattr(Tensor, f"__i{_name}__", _in_place(_name))
-
-
-def _dtype(value: object) -> np.dtype[Any]:
-    """The dtype of a tensor, or of what stands beside one."""
-    dtype: np.dtype[Any] | None = getattr(value, "dtype", None)
-    return np.asarray(value).dtype if dtype is None else dtype
-
-
-def _check_complex(function: Any, name: str, values: Sequence[Any]) -> None:
-    """Refuse complex values in a function that is made for real ones."""
-    if function not in numpy_table.COMPLEX and numpy_complex.any_complex(values):
-        raise DTypeError(
-            f"{name} of complex values has no rule in graphdiff",
-            hint="take np.real(z), np.imag(z) or np.abs(z) of them",
-        )
-
-
-def _refuse(what: str, hint: str | None) -> NoReturn:
-    raise GraphError(
-        f"{what} has no rule in graphdiff",
-        hint=hint
-        or "write it with functions that have one (graphdiff info lists them), or declare an op of "
-        "your own with gd.op",
-    )
