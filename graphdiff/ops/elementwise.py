@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff.errors import DTypeError
-from graphdiff.ops import kernels
+from graphdiff.ops import kernels, quick_kernels
 from graphdiff.ops.derive import Expression, derivative_rule
 from graphdiff.ops.lazily import Lazily
 from graphdiff.ops.notation import (
@@ -93,6 +93,7 @@ def elementwise(
     convention: str | None = None,
     workspace: Callable[..., int] | None = None,
     quick: Form | None = None,
+    quick_kernel: Callable[..., Any] | None = None,
 ) -> Op:
     """An element-wise op from its sympy expression.
 
@@ -118,6 +119,7 @@ def elementwise(
         formula=formula or call(name),
         quick=quick,
         kernel=kernel,
+        quick_kernel=quick_kernel,
         elementwise=True,
         spreads=True,
         complex=complex,
@@ -281,7 +283,9 @@ sigmoid = elementwise(
     lambda z: 1 / (1 + sympy.exp(-z)),
     call("sigmoid"),
     call("σ"),
+    quick=call("sigmoid"),
     kernel=kernels.sigmoid,
+    quick_kernel=quick_kernels.sigmoid,
     workspace=lambda out, z: (2 if in_place(out) else 3) * out.nbytes,
 )
 softplus = elementwise(

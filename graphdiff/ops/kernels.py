@@ -134,7 +134,7 @@ def logsumexp(x, axis=None, keepdims=False):
     m = np.where(np.isfinite(m), m, 0.0)
     with np.errstate(divide="ignore", over="ignore"):  # where the largest is -inf or inf
         s = np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True)) + m
-    return s if keepdims else np.squeeze(s, axis=axis)
+    return s if keepdims else np.squeeze(s, axis=axis)[()]
 
 
 def softmax(x, axis=None):

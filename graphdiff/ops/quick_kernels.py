@@ -1,17 +1,38 @@
 """The kernels that the fast style calls in the place of others: the same bits, in fewer steps.
 
 Each can be told where to put its result. That array is in C order, and no operand of the call but
-the array that something is added ``onto``.
+that of an element-wise function, and the array that something is added ``onto``.
 """
 
 import numpy as np
 
 
+def sigmoid(z, out=None):
+    """Return 1 / (1 + exp(-z)), accurate in both tails."""
+    return np.divide(np.exp(np.minimum(z, 0.0)), 1.0 + np.exp(-np.abs(z)), out=out)
+
+
+def logsumexp(x, axis=None, keepdims=False, out=None):
+    """Return log(sum(exp(x))) over axes; the largest term is taken out first."""
+    m = np.maximum.reduce(x, axis=axis, keepdims=True)
+    if np.isfinite(m).all():
+        s = np.log(np.add.reduce(np.exp(x - m), axis=axis, keepdims=keepdims))
+    else:
+        m = np.where(np.isfinite(m), m, 0.0)
+        with np.errstate(divide="ignore", over="ignore"):  # where the largest is -inf or inf
+            s = np.log(np.add.reduce(np.exp(x - m), axis=axis, keepdims=keepdims))
+    return np.add(s, m if keepdims else m.squeeze(axis), out=out)
+
+
 def softmax(x, axis=None, out=None):
     """Return exp(x) / sum(exp(x)) over axes; the largest term is taken out first."""
     m = np.maximum.reduce(x, axis=axis, keepdims=True)
-    with np.errstate(invalid="ignore"):  # where the largest is infinite, it takes all
-        e = np.where(np.isinf(m), x == m, np.exp(x - m))
+    infinite = np.isinf(m)
+    if infinite.any():
+        with np.errstate(invalid="ignore"):  # where the largest is infinite, it takes all
+            e = np.where(infinite, x == m, np.exp(x - m))
+    else:
+        e = np.exp(np.subtract(x, m, out=out), out=out)
     return np.divide(e, np.add.reduce(e, axis=axis, keepdims=True), out=out)
 
 

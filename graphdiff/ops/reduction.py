@@ -212,8 +212,10 @@ logsumexp = Op(
     normal=normal_reduction,
     numpy=call("logsumexp", "axis", "keepdims"),
     formula=named("logsumexp"),
+    quick=call("logsumexp", "axis", "keepdims"),
     convention="the largest share equally where they are ∞, or all are -∞",
     kernel=kernels.logsumexp,
+    quick_kernel=quick_kernels.logsumexp,
     flops=lambda out, x: 4 * x.size,  # max, difference, exp, sum
     workspace=lambda out, x, axis, keepdims: 2 * x.nbytes,  # x - max, exp
 )

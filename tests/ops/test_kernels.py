@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -93,6 +95,69 @@ def test_a_kernel_stands_on_its_own(op: Op) -> None:
     assert not op.kernel.__annotations__
     alone: dict[str, Any] = {"np": np}
     exec(inspect.getsource(op.kernel), alone)
+    copied = replace(op, kernel=alone[op.kernel.__name__])
+    row = next(row for row in ROWS if row.op == op.name)
+    values, params = row.draw(0), row.cases[0][1]
+    np.testing.assert_array_equal(
+        copied.evaluate(*values, **params), op.evaluate(*values, **params), strict=True
+    )
+
+
+QUICK = {op.name: op for op in KERNELS if op.quick_kernel}
+TRIPLES = [*itertools.product([-np.inf, -800.0, -0.0, 1.0, np.inf, np.nan], repeat=3)]
+
+
+def outcome(call: Callable[[], Any]) -> tuple[Any, set[str]]:
+    """The value, and what was warned of."""
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
+        warnings.simplefilter("always")
+        value = call()
+    return value, {str(warning.message).split(" encountered")[0] for warning in caught}
+
+
+@DTYPES
+@pytest.mark.parametrize("rows", [TRIPLES, [[0.5, 2.0, -3.0]], [[np.nan, 1.0, 2.0]], []])
+@pytest.mark.parametrize("name", ["sigmoid", "logsumexp", "softmax", "log_softmax"])
+def test_quick_kernels_give_the_same_bits_and_warnings(name: str, rows: Any, dtype: str) -> None:
+    kernel, quick = QUICK[name].kernel, QUICK[name].quick_kernel
+    assert kernel is not None
+    assert quick is not None
+    x = np.array(rows, dtype).reshape(-1, 3)
+    reduced = {"axis": 1} if name != "sigmoid" else {}
+    wanted, warned = outcome(lambda: kernel(x, **reduced))
+    place = np.full_like(wanted, 7.0)
+    for out in (None, place):
+        found, also = outcome(lambda out=out: quick(x, **reduced, out=out))
+        np.testing.assert_array_equal(found, wanted, strict=True)
+        numbers = ~np.isnan(wanted)
+        np.testing.assert_array_equal(np.signbit(found[numbers]), np.signbit(wanted[numbers]))
+        assert also <= warned
+        assert out is None or found is out
+    for row in x[:20]:
+        whole = {"axis": None} if reduced else {}
+        for value in (row, row[0]):  # in loops there are numbers, too
+            wanted, _ = outcome(lambda value=value, whole=whole: kernel(value, **whole))
+            found, _ = outcome(lambda value=value, whole=whole: quick(value, **whole))
+            np.testing.assert_array_equal(found, wanted, strict=True)
+            assert type(found) is type(wanted)
+
+
+def test_the_quick_sigmoid_may_write_over_its_operand() -> None:
+    z = np.linspace(-5, 5, 11)
+    wanted = kernels.sigmoid(z)
+    assert OPS["sigmoid"].quick_kernel(z, out=z) is z  # type: ignore[misc]  # it has one
+    np.testing.assert_array_equal(z, wanted)
+
+
+@pytest.mark.parametrize("op", QUICK.values(), ids=QUICK)
+def test_a_quick_kernel_stands_on_its_own(op: Op) -> None:
+    assert op.kernel is not None
+    assert op.quick_kernel is not None
+    assert op.quick_kernel.__doc__
+    assert not op.quick_kernel.__annotations__
+    assert op.quick_kernel.__name__ == op.kernel.__name__
+    alone: dict[str, Any] = {"np": np}
+    exec(inspect.getsource(op.quick_kernel), alone)
     copied = replace(op, kernel=alone[op.kernel.__name__])
     row = next(row for row in ROWS if row.op == op.name)
     values, params = row.draw(0), row.cases[0][1]
