@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from graphdiff.lower.steps import FRESH
-from graphdiff.ops.notation import ATOM, Written
+from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _Node = TypeVar("_Node", int, str)  # its row, or its name
 
 UNWRITTEN = Written("")
+_RAISING = frozenset({"divide", "power"})
+_ASKED = re.compile(r"\0(\d+)\0[.\[]")
 BORROWED = frozenset({"input", "parameter", "constant", "broadcast_to"})
 OWN = ("np.array(", *FRESH)
 
@@ -29,7 +32,8 @@ class Piece:
 
     ``text`` stands for it in the expressions of its users; ``code`` is what its own line says, None
     as long as it has none. A ``number`` is one of Python's, not of NumPy's; it is ``whole`` if it
-    is an int, being made of sizes, and ``imaginary`` if it is complex. What is not ``given`` and
+    is an int, being made of sizes, ``sized`` if one of them is in it, and ``imaginary`` if it is
+    complex. What is not ``given`` and
     has no line is folded into its users: ``inner`` are the nodes of which its expression is made,
     ``reads`` the rows of those that it refers to.
     ``block`` are the statements of a loop or a branch; a result of one is ``borrowed`` if it may
@@ -46,6 +50,7 @@ class Piece:
     code: Written | None = None
     number: bool = False
     whole: bool = False
+    sized: bool = False
     imaginary: bool = False
     given: bool = False
     inner: Sequence[str] = ()
@@ -89,6 +94,43 @@ def _strong(op: Op, specs: tuple[Spec, ...], operands: Sequence[Piece]) -> list[
         f"np.{spec.dtype}" if w and spec.ndim == 0 else ""
         for spec, w in zip(specs, weak, strict=True)
     ]
+
+
+def is_of_numbers(piece: Piece) -> bool:
+    """Whether arithmetic may be done by Python.
+
+    It raises where a constant is divided by 0 or a power overflows, and has complex roots.
+    """
+    pythons = all(operand.number for operand in piece.operands)
+    return pythons and (
+        piece.op.name not in _RAISING or any(operand.sized for operand in piece.operands)
+    )
+
+
+def as_arrays(
+    piece: Piece, specs: tuple[Spec, ...], texts: tuple[Written, ...]
+) -> tuple[Written, ...]:
+    """The texts of operands, with numbers as NumPy's where Python's would raise.
+
+    Of these there is neither ``(2).reshape((1, 1))`` nor ``2[None]``.
+    """
+    if piece.op.name in _RAISING and all(operand.number for operand in piece.operands):
+        return (Written(f"np.{specs[0].dtype}({texts[0].text})"), *texts[1:])
+    if piece.op.elementwise and len(texts) > 1:
+        return texts
+    bare = {i for i, o in enumerate(piece.operands) if o.number and texts[i] is o.text}
+    probe = tuple(Written(_hole(i)) if i in bare else text for i, text in enumerate(texts))
+    written = piece.op.numpy(Site(probe, specs, piece.spec, piece.facts["params"])).text
+    asked = {int(i) for i in _ASKED.findall(written)}
+    return tuple(
+        Written(f"np.{spec.dtype}({text.text})") if i in asked else text
+        for i, (text, spec) in enumerate(zip(texts, specs, strict=True))
+    )
+
+
+def _hole(operand: int) -> str:
+    """What stands for an operand, to see what is asked of it."""
+    return f"\0{operand}\0"
 
 
 def widest_first(operands: Iterable[Piece]) -> list[Piece]:

@@ -23,9 +23,11 @@ from graphdiff.lower.pieces import (
     OWN,
     UNWRITTEN,
     Piece,
+    as_arrays,
     folded,
     handed_out,
     in_dtypes,
+    is_of_numbers,
     widest_first,
 )
 from graphdiff.lower.program import Program, Step, Value, own_shape, substituted
@@ -233,8 +235,9 @@ class Writer:
         specs = tuple([operand.spec for operand in operands])
         texts = tuple([operand.text for operand in operands])
         weak = tuple([operand.number for operand in operands])
-        if op.name in SOURCES or (op.name in _ARITHMETIC and all(weak)):
+        if op.name in SOURCES or (op.name in _ARITHMETIC and is_of_numbers(piece)):
             piece.number = True
+            piece.sized = op.name == "size" or any(operand.sized for operand in operands)
             whole = op.name in _WHOLE and all(operand.whole for operand in operands)
             piece.whole = whole or op.name == "size"
             piece.imaginary = any(operand.imaginary for operand in operands) or (
@@ -244,6 +247,7 @@ class Writer:
             texts = in_dtypes(op, specs, operands)
             if op.name == "broadcast_to" and piece.spec.is_inexact and operands[0].whole:
                 texts = (Written(f"float({texts[0].text})"),)
+            texts = as_arrays(piece, specs, texts)
         site = Site(texts, specs, piece.spec, piece.facts["params"])
         return substituted(site, self.names.respelt) if self.names.respelt else site
 
