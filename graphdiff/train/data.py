@@ -169,7 +169,7 @@ def _as_declared(value: npt.ArrayLike, tensor: gd.Tensor, what: str) -> Array:
 
 
 def _rows(arrays: Mapping[str, Array], rows: Array) -> dict[str, Array]:
-    return {name: array.take(rows, axis=0) for name, array in arrays.items()}
+    return {name: array.take(rows, 0) for name, array in arrays.items()}
 
 
 def _alike(data: Data) -> tuple[dict[str, Array], int]:

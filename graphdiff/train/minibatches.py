@@ -35,7 +35,7 @@ class Minibatches:
         self.examples, self.size, self.seed, self.transform = examples, size, seed, transform
         self.length = max(examples.length, 1)
         self._usual = np.geterr()  # what the caller's functions are called with
-        self._order: tuple[int, Array] | None = None  # an epoch, and its order
+        self._epoch, self._order = -1, np.arange(0)  # an epoch, and its order
 
     def at(self, epoch: int, position: int) -> dict[str, Any]:
         """The minibatch at a position in an epoch.
@@ -45,7 +45,13 @@ class Minibatches:
         ArgumentError
             If ``transform`` gives something else.
         """
-        data = self._plain(epoch, position)
+        if self.size >= self.length:
+            data = self.examples.whole()
+        else:
+            if self._epoch != epoch:
+                rng = np.random.default_rng((self.seed, epoch))
+                self._epoch, self._order = epoch, rng.permutation(self.length)
+            data = self.examples.take(self._order[position : position + self.size])
         if self.transform is None:
             return data
         rng = np.random.default_rng((self.seed, epoch, position))
@@ -57,11 +63,3 @@ class Minibatches:
                 got=type(changed).__name__,
             )  # fmt: skip
         return dict(changed)
-
-    def _plain(self, epoch: int, position: int) -> dict[str, Array]:
-        if self.size >= self.length:
-            return self.examples.whole()
-        if self._order is None or self._order[0] != epoch:
-            rng = np.random.default_rng((self.seed, epoch))
-            self._order = epoch, rng.permutation(self.length)
-        return self.examples.take(self._order[1][position : position + self.size])
