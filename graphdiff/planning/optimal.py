@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
@@ -27,8 +27,7 @@ from graphdiff.planning.prices import Prices
 from graphdiff.planning.problem import reordered
 from graphdiff.planning.refill import refill
 from graphdiff.planning.schedule import measure
-from graphdiff.planning.strategies import Answer, Request, revolve, sqrt, store
-from graphdiff.planning.treeverse import STAGES, persistent
+from graphdiff.planning.strategies import Answer, Request, candidates, store
 
 EXACT_NODES = 200
 """Above so many nodes, the exact search is not tried."""
@@ -190,7 +189,7 @@ class _Search:
         for order in orders:
             problem = self.problem if order is given else reordered(self.problem, order)
             thorough = self.sequence is None or len(given) > SMALL_NODES
-            for sequence in _candidates(replace(self.request, problem=problem), thorough):
+            for sequence in candidates(replace(self.request, problem=problem), thorough):
                 self._take_filled([order[node] for node in sequence])
                 if self._settled():
                     return
@@ -348,17 +347,3 @@ class _Search:
     def _orders(self) -> list[tuple[int, ...]]:
         """The given order, and that of least memory if it is another one."""
         return list(dict.fromkeys([tuple(range(len(self.problem))), tuple(self.order)]))
-
-
-def _candidates(request: Request, thorough: bool) -> Iterator[list[int]]:
-    """Schedules to start from; ``thorough``: those of the long dynamic programme too."""
-    problem = request.problem
-    few, many = STAGES
-    tries = max(2, min(40, 20_000 // len(problem)))
-    yield from persistent(problem, request.limit, few, tries=tries)
-    for strategy in (sqrt, revolve):
-        answer = strategy(request)
-        if answer.sequence is not None:
-            yield answer.sequence
-    if thorough and time.monotonic() < request.deadline:
-        yield from persistent(problem, request.limit, many, tries=tries)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil, log2
 
@@ -13,7 +14,14 @@ from graphdiff.planning.orders import best_order, least_peak
 from graphdiff.planning.problem import Problem
 from graphdiff.planning.schedule import measure
 from graphdiff.planning.stages import Stages
-from graphdiff.planning.treeverse import binomial, links, segment_counts, segmented
+from graphdiff.planning.treeverse import (
+    STAGES,
+    binomial,
+    links,
+    persistent,
+    segment_counts,
+    segmented,
+)
 
 Progress = Callable[[float, float, float], None]
 
@@ -103,6 +111,20 @@ def revolve(request: Request) -> Answer:
     if request.limit == math.inf:
         return _cheapest(request, [binomial(stages, 1 + ceil(log2(len(stages))))])
     return _cheapest(request, _snapshots(request, stages))
+
+
+def candidates(request: Request, thorough: bool) -> Iterator[list[int]]:
+    """Schedules to start from; ``thorough``: those of the long dynamic programme too."""
+    problem = request.problem
+    few, many = STAGES
+    tries = max(2, min(40, 20_000 // len(problem)))
+    yield from persistent(problem, request.limit, few, tries=tries)
+    for strategy in (sqrt, revolve):
+        answer = strategy(request)
+        if answer.sequence is not None:
+            yield answer.sequence
+    if thorough and time.monotonic() < request.deadline:
+        yield from persistent(problem, request.limit, many, tries=tries)
 
 
 def _snapshots(request: Request, stages: Stages) -> Iterable[list[int]]:
