@@ -1,7 +1,8 @@
 """Nodes that the fast style computes in one call, though they are several.
 
-The sum of all products of two arrays is one pass over them in BLAS, without an array for the
-products. It adds in an order of its own, so the last digits may differ from NumPy's sum.
+The sum of all products of two arrays, also that in a mean, is one pass over them in BLAS, without
+an array for the products. It adds in an order of its own, so the last digits may differ from those
+of NumPy's sum.
 
 What is put into zeros, which are then added to an array, is added to the array at once: this is how
 the slope by a part of a value, such as the logits of the labels, meets the slope by the whole. As
@@ -20,6 +21,7 @@ from graphdiff.graph.rows import Rows
 from graphdiff.lower.liveness import orderly
 from graphdiff.lower.pieces import Piece
 from graphdiff.ops.notation import Site, Written
+from graphdiff.ops.reduction import averaged
 
 Fused = Mapping[int, tuple[int, ...]]  # for nodes the others that their calls compute along
 
@@ -31,15 +33,15 @@ _FLAT = frozenset({"expand_dims", "identity", "reshape", "result", "squeeze", "s
 def fused(rows: Rows, reads: Sequence[int]) -> Fused:
     """What is computed together. Linear in nodes and edges."""
     fusing = _Fusing(rows, reads)
-    rules = {"sum": fusing.product, "add": fusing.scattered}
+    rules = {"sum": fusing.product, "mean": fusing.product, "add": fusing.scattered}
     found = {i: rules[op.name](i) for i, op in enumerate(rows.ops) if op.name in rules}
     return {node: others for node, others in found.items() if others}
 
 
 def sums_of_products(rows: Rows, reads: Sequence[int]) -> Fused:
-    """The sums that are one call, with their products. Linear in nodes and edges."""
+    """The sums and means that take one call, with their products. Linear in nodes and edges."""
     fusing = _Fusing(rows, reads)
-    found = {i: fusing.product(i) for i, op in enumerate(rows.ops) if op.name == "sum"}
+    found = {i: fusing.product(i) for i, op in enumerate(rows.ops) if op.name in ("sum", "mean")}
     return {node: others for node, others in found.items() if others}
 
 
@@ -54,7 +56,7 @@ class _Fusing:
         return orderly(self.rows)
 
     def product(self, total: int) -> tuple[int, ...]:
-        """The product of which `numpy.vdot` computes the sum, if it can.
+        """The product of which `numpy.vdot` computes the sum, for a mean too, if it can.
 
         It multiplies arrays of its own shape whose elements are side by side in memory, as far as
         that is known: others would be copied. It is of dtype float64: BLAS adds from one end to the
@@ -65,6 +67,7 @@ class _Fusing:
         spec, factors = self.specs[product], self.rows.operands[product]
         if (
             self.specs[total].ndim == 0 < spec.ndim
+            and 0 not in spec.shape
             and spec.dtype == np.float64
             and self.rows.ops[product].name in _PRODUCTS
             and self._is_for_one(product)
@@ -122,10 +125,11 @@ class _Fusing:
 # -- the calls -------------------------------------------------------------------------------------
 
 
-def dot(product: Piece) -> Written:
-    """The call for the sum of a product of two arrays, or of the square of one."""
-    factors = [factor.text.text for factor in product.operands]
-    return Written(f"vdot({factors[0]}, {factors[-1]})")
+def dot(total: Piece, site: Site) -> Written:
+    """The call for the sum, or the mean, of a product of two arrays or of the square of one."""
+    factors = [factor.text.text for factor in total.operands[0].operands]
+    text = f"vdot({factors[0]}, {factors[-1]})"
+    return Written(text) if total.op.name == "sum" else averaged(site, text)
 
 
 def added(onto: Piece, scattered: Piece, site: Site, *, filled: bool) -> Written:

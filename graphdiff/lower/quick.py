@@ -150,9 +150,9 @@ class InnerWriter(Writer):
         return InnerWriter(body, self)
 
     def _expression(self, piece: Piece) -> Written:
-        if piece.row in self.fused and piece.operands[0].code is None:
-            return dot(piece.operands[0])
         site, op = self._site(piece), piece.op
+        if piece.row in self.fused and piece.operands[0].code is None:
+            return dot(piece, site)
         brief = op.view or (op.name in _INSIDE and _fits(site, op.name))
         if op.quick is None or piece.number or not brief:
             return op.numpy(site)
@@ -202,8 +202,8 @@ class QuickWriter(Writer):
 
     def _together(self, piece: Piece) -> Written:
         """The call that computes other nodes as well."""
-        if piece.op.name == "sum":
-            return dot(piece.operands[0])
+        if piece.op.name != "add":
+            return dot(piece, self._site(piece))
         piece.quick = True
         inside = self.fused[piece.row]
         scattered, onto = sorted(piece.operands, key=lambda operand: operand.row != inside[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -41,6 +42,8 @@ FUSED: dict[str, Sum] = {
     "products": lambda x, y: np.sum(x * y),
     "of values": lambda x, y: np.sum(np.exp(x) * np.sin(y)),
     "in an expression": lambda x, y: 0.5 * np.sum(x * y) + 1.0,
+    "mean of squares": lambda x, y: np.mean(x**2),
+    "mean of products": lambda x, y: 2.0 * np.mean(x * y),
     "twice": lambda x, y: np.sum(x * x) + np.sum(x * y),
     "in another shape": lambda x, y: np.sum(x.reshape(12) * y.reshape(12)),
 }
@@ -60,6 +63,14 @@ def test_a_sum_of_products_is_one_call_without_an_array(total: Sum) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-14)
 
 
+def test_a_mean_divides_by_sizes_that_are_named() -> None:
+    g = declared(lambda x, y: np.mean((x[:, 0] - y[:, 0]) ** 2) + np.mean(x * y), ("t", "n"))
+    assert re.search(r"vdot\(x, y\) / \((n \* t|t \* n)\)", source(g))
+    x, y = np.random.default_rng(0).normal(size=(2, 7, 5))
+    wanted = np.mean((x[:, 0] - y[:, 0]) ** 2) + np.mean(x * y)
+    np.testing.assert_allclose(gd.compile(g)(x=x, y=y)["s"], wanted, rtol=1e-14)
+
+
 READ_ELSEWHERE: dict[str, Sum] = {
     "in the sum's own line": lambda x, y: np.sum(p := x * y) + p[0, 0],
     "named": lambda x, y: np.sum((x * y).named("p")),
@@ -73,7 +84,8 @@ OTHER_SUMS: dict[str, Sum] = {
     "transposed": lambda x, y: np.sum(x * y.reshape((4, 3)).T),
     "of values made of a transposed one": lambda x, y: np.sum(x * np.exp(y.reshape((4, 3)).T)),
     "of a part": lambda x, y: np.sum(x[:, 1:] * y[:, :-1]),
-    "of means": lambda x, y: np.mean(x * y),
+    "mean of rows": lambda x, y: np.mean(np.mean(x * y, axis=0) + 1.0),
+    "mean with axes": lambda x, y: np.mean(x * y, keepdims=True),
 }
 
 
