@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from graphdiff.autodiff.flow import Edge, edges_between
 from graphdiff.autodiff.growth import growth
 from graphdiff.autodiff.naming import only_of_graphs
 from graphdiff.charts import BLUE, ORANGE, Chart
 from graphdiff.errors import DrawError, GradientError, GraphError, here, near
 from graphdiff.graph.dag import Graph
-from graphdiff.graph.order import order_among, users_of
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Dimension, evaluate_dimension
 
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_LEVELS = 256
-
-
-class Edge(NamedTuple):
-    """An edge that a derivative flows along: from a node back to its operand at a position."""
-
-    node: str
-    position: int
-    operand: str
 
 
 @dataclass(frozen=True)
@@ -296,42 +288,6 @@ def _draw(axes: Any, found: Blowup) -> None:
     count = short(found.paths)
     axes.set_title(f"d{found.of}/d{found.wrt}: {count} paths, {found.products:,} edges")
     axes.legend(loc="upper left")
-
-
-def edges_between(g: Graph, sources: Iterable[str], roots: Iterable[str]) -> list[Edge]:
-    """The edges on paths from some nodes to others, those of the last nodes first.
-
-    Cost: linear in what depends on the sources.
-    """
-    sources, needed = set(sources), set(roots)
-    order = order_among(g.dag, users_of(g.dag, sources))
-    reached: dict[str, list[Edge]] = {}
-    for node in order:
-        operands = g.operands(node)
-        along = [Edge(node, i, operand) for i, operand in enumerate(operands) if operand in reached]
-        if along:
-            op, is_inexact = g.op(node), g.spec(node).is_inexact
-            along = [
-                edge
-                for edge in along
-                if is_inexact
-                and g.spec(edge.operand).is_inexact
-                and (op.bodies or op.name == "result" or op.carries(edge.position))
-            ]
-        if along or node in sources:
-            reached[node] = along
-    edges: list[Edge] = []
-    for node in reversed(order):
-        if node in needed and node in reached:
-            if reached[node] and g.op(node).bodies:
-                raise GradientError(
-                    "a loop or a branch is no single derivative, so paths do not lead through it",
-                    node=node, op=g.op(node).name, origin=g.dag.nodes[node]["origin"],
-                    hint="gd.gradient and gd.jacobian differentiate it",
-                )  # fmt: skip
-            edges += reached[node]
-            needed.update(edge.operand for edge in reached[node])
-    return edges
 
 
 def named(g: Graph, item: object) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphdiff.autodiff.counting import Edge, edges_between, named
+from graphdiff.autodiff.counting import named
 from graphdiff.autodiff.elimination_edges import (
     EDGE_RULES,
     FoundEdges,
@@ -24,6 +24,7 @@ from graphdiff.autodiff.elimination_edges import (
 from graphdiff.autodiff.elimination_faces import FACE_RULES, Dual, FoundFaces, search_faces
 from graphdiff.autodiff.elimination_orders import RULES, Found, Structure, cost_of, search
 from graphdiff.autodiff.elimination_orders import Elimination as Eliminating
+from graphdiff.autodiff.flow import Edge, edges_between
 from graphdiff.autodiff.linearised import Linear
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph

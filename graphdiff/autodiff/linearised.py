@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphdiff.autodiff.counting import Edge
 from graphdiff.autodiff.elimination_edges import EdgeStep
 from graphdiff.autodiff.elimination_faces import Dual, Face
 from graphdiff.autodiff.elimination_orders import Structure
+from graphdiff.autodiff.flow import Edge
 from graphdiff.autodiff.naming import add_derivative
 from graphdiff.autodiff.path_sum import product_along
 from graphdiff.graph.dag import Graph

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphdiff.autodiff.counting import Edge, count_paths, edges_between, short
+from graphdiff.autodiff.counting import count_paths, short
 from graphdiff.autodiff.fitting import broadcast_to
+from graphdiff.autodiff.flow import Edge, edges_between
 from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_of, targets_of
 from graphdiff.autodiff.reverse import Sweep
 from graphdiff.errors import GradientError, here

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import networkx as nx
 import numpy as np
 
+from graphdiff.autodiff.flow import Edge, edges_between
 from graphdiff.autodiff.naming import only_of_graphs
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
@@ -156,7 +157,7 @@ class _Writer:
         self.order = [node for node in g.order() if node in needed]
         for node in self.order:
             self._check(node)
-        self.edges = self._edges(needed & ({wrt} | nx.descendants(g.dag, wrt)))
+        self.edges = self._edges()
         self.labels = _labels(g, self.order) if stored else {}
         self._check_size()
         self.values = self._values()
@@ -171,17 +172,10 @@ class _Writer:
                 hint="gd.gradient differentiates every graph",
             )  # fmt: skip
 
-    def _edges(self, between: set[str]) -> list[tuple[str, int, str]]:
+    def _edges(self) -> list[Edge]:
         """The edges that a derivative flows along, those of the last node first."""
-        g, reached, edges = self.g, {self.of}, []
-        between = {node for node in between if g.spec(node).is_inexact}
-        for node in reversed(self.order):
-            if node in between and node in reached:
-                for position, operand in enumerate(g.operands(node)):
-                    if operand in between and g.op(node).carries(position):
-                        reached.add(operand)
-                        edges.append((node, position, operand))
-        if self.wrt not in reached & between:
+        g, edges = self.g, edges_between(self.g, [self.wrt], [self.of])
+        if not g.spec(self.wrt).is_inexact or not (edges or self.wrt == self.of):
             raise GradientError(
                 f"{self.of!r} has no derivative by it", node=self.wrt,
                 op=self.nodes[self.wrt]["op"], origin=self.nodes[self.wrt]["origin"],

@@ -15,46 +15,25 @@ branch that was not taken (see `graphdiff.ops.op.Masked`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from graphdiff.autodiff.control_reverse import pull_back_through
+from graphdiff.autodiff.cotangents import Cotangent, both, total
 from graphdiff.autodiff.fitting import broadcast_to, undo_broadcast, with_parts_of
-from graphdiff.autodiff.influences import influences
+from graphdiff.autodiff.flow import active
 from graphdiff.autodiff.naming import add_derivative, refuse_disconnected, root_of, targets_of
 from graphdiff.errors import GradientError, here
 from graphdiff.graph import numpy_api
 from graphdiff.graph.body import results
 from graphdiff.graph.dag import Graph
-from graphdiff.graph.order import entries, in_position, order_among, users_of
 from graphdiff.graph.setting import Marking
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.dimension import Shape
 from graphdiff.ops.op import Masked, Op
 from graphdiff.ops.spec import real_dtype
-
-
-@dataclass(frozen=True, slots=True)
-class Cotangent:
-    """The derivative of the cost by a value, or one contribution to it.
-
-    ``value`` may have a shape that only broadcasts to the value's own. It counts where ``mask`` is
-    true. ``branched`` says that zeros in it may be those of a branch that was not taken; ``steep``
-    that the op which gave it may have an infinite slope.
-    """
-
-    value: Tensor
-    mask: Tensor | None = None
-    branched: bool = False
-    steep: bool = False
-
-    def settled(self) -> Cotangent:
-        """The same with its mask applied."""
-        if self.mask is None:
-            return self
-        return Cotangent(numpy_api.where(self.mask, self.value, 0.0), branched=True)
 
 
 def gradient(
@@ -78,7 +57,7 @@ def gradient(
     if root_name not in graph.outputs_by_name:
         graph.output(root_name, graph[root])
         root = graph[root_name].name
-    sweep = Sweep(graph, root_name, _active(graph, {root}, set(targets.values())))
+    sweep = Sweep(graph, root_name, active(graph, {root}, set(targets.values())))
     if sweep.active:
         with sweep.marking(root):
             one = graph.constant(1.0, dtype=graph.spec(root).dtype)
@@ -130,8 +109,8 @@ def pull_back(
     """
     graph = wrt[0].graph
     targets = [tensor.name for tensor in wrt]
-    active = _active(graph, {value.name for value, _ in seeds}, set(targets), cut)
-    sweep = Sweep(graph, name, active, linear)
+    among = active(graph, {value.name for value, _ in seeds}, set(targets), cut)
+    sweep = Sweep(graph, name, among, linear)
     sweep.run([(value.name, cotangent) for value, cotangent in seeds])
     found: list[Tensor | None] = []
     for node in targets:
@@ -141,47 +120,6 @@ def pull_back(
         with sweep.marking(node):
             found.append(sweep.whole(node))
     return found
-
-
-def _carries(graph: Graph, op: Op, position: int, operand: str, node: str) -> bool:
-    """Whether a derivative flows along an edge."""
-    floats = graph.spec(operand).is_inexact and graph.spec(node).is_inexact
-    return floats and op.carries(position)
-
-
-def _active(
-    graph: Graph, roots: set[str], targets: set[str], cut: Collection[str] = ()
-) -> dict[str, tuple[int, ...]]:
-    """The nodes between the targets and the roots, in order, with the positions of path edges."""
-    order = order_among(graph.dag, users_of(graph.dag, targets))
-    reached: dict[str, tuple[int, ...]] = {}
-    read: list[list[str]] = []
-    deep: dict[str, list[set[int]]] = {}  # what the results of loops have derivatives by
-    for node, facts, sources in entries(graph.dag, order):
-        operands = in_position(sources)
-        read.append(operands)
-        along = [i for i, operand in enumerate(operands) if operand in reached]
-        if along:
-            op = graph.find(facts["op"])
-            if op.name == "result":
-                (loop,) = operands
-                if loop not in deep:
-                    deep[loop] = influences(graph, loop)
-                by = deep[loop][facts["params"]["index"]] if facts["spec"].is_inexact else set()
-                along = [] if by.isdisjoint(reached[loop]) else along
-            elif not op.bodies:
-                along = [i for i in along if _carries(graph, op, i, operands[i], node)]
-            elif node in cut:
-                along = []
-            else:
-                along = [i for i in along if graph.spec(operands[i]).is_inexact]
-        if along or node in targets:
-            reached[node] = tuple(along)
-    needed = roots & reached.keys()
-    for node, operands in zip(reversed(order), reversed(read), strict=True):
-        if node in needed:
-            needed.update(operands[i] for i in reached[node])
-    return {node: positions for node, positions in reached.items() if node in needed}
 
 
 class Sweep:
@@ -239,44 +177,10 @@ class Sweep:
     def accumulate(self, node: str) -> Cotangent:
         """The sum of a node's contributions, which then knows what it is the cotangent of."""
         parts = self.contributions.pop(node)
-        total = parts[0] if len(parts) == 1 else self.total(parts)
-        if total.mask is None:
-            self.of.setdefault(total.value.name, []).append(node)
-        return total
-
-    def total(self, parts: Sequence[Cotangent]) -> Cotangent:
-        """The sum of several contributions.
-
-        It is masked where all of them are. A mask that is applied once more changes nothing, but
-        keeps out what an infinite slope further on would make of the zeros. Where both branches of
-        one condition lead to the value, one of them is taken everywhere, and nothing is left out.
-        """
-        masks = {_literal(part.mask): part.mask for part in parts if part.mask is not None}
-        masked = all(part.mask is not None for part in parts)
-        if masked and len(masks) == 2 and len({condition for condition, _ in masks}) == 1:
-            return self.either(parts)
-        if len(masks) > 1 or not masked:
-            parts = [part.settled() for part in parts]
-        value = parts[0].value
-        for part in parts[1:]:
-            value = value + part.value
-        mask: Any = None
-        if masked and (self.linear or len(masks) == 1):
-            mask, *others = masks.values()
-            for other in others:
-                mask = np.logical_or(mask, other)
-        branched, steep = any(p.branched for p in parts), any(p.steep for p in parts)
-        return Cotangent(value, mask, branched, steep)
-
-    def either(self, parts: Sequence[Cotangent]) -> Cotangent:
-        """The sum of contributions some of which count where a condition holds, the others not."""
-        sums: dict[bool, Tensor] = {}
-        for part in parts:
-            name, holds = _literal(part.mask)
-            sums[holds] = sums[holds] + part.value if holds in sums else part.value
-        value = numpy_api.where(self.graph[name], sums[True], sums[False])
-        branched, steep = any(p.branched for p in parts), any(p.steep for p in parts)
-        return Cotangent(value, branched=branched, steep=steep)
+        found = parts[0] if len(parts) == 1 else total(parts, linear=self.linear)
+        if found.mask is None:
+            self.of.setdefault(found.value.name, []).append(node)
+        return found
 
     def whole(self, node: str) -> Tensor:
         """A node's cotangent with nothing put off: of the node's own shape and dtype."""
@@ -350,7 +254,7 @@ class Sweep:
         """
         mask = cotangent.mask
         if isinstance(made, Masked):
-            mask = made.mask if mask is None else _both(mask, made.mask)
+            mask = made.mask if mask is None else both(mask, made.mask)
             made = made.value
         if not isinstance(made, Tensor):  # a literal zero
             return None
@@ -367,20 +271,6 @@ class Sweep:
         if part.value.dtype != dtype:
             part = replace(part, value=part.value.astype(dtype))
         return part
-
-
-def _literal(mask: Tensor | None) -> tuple[str, bool]:
-    """The condition that a mask stands for, and whether it is to hold or not to hold."""
-    assert mask is not None
-    if mask.op == "logical_not":
-        return mask.operands[0].name, False
-    return mask.name, True
-
-
-def _both(a: Tensor, b: Tensor) -> Tensor:
-    """Where two masks are true."""
-    both: Tensor = a if _literal(a) == _literal(b) else np.logical_and(a, b)  # type: ignore[assignment]  # a Tensor
-    return both
 
 
 def _is_constant_from_one(exponent: Tensor) -> bool:
