@@ -9,7 +9,7 @@ import numpy as np
 
 from graphdiff.errors import DTypeError, ShapeError
 from graphdiff.ops import kernels
-from graphdiff.ops.indexing import gather, infer_gather
+from graphdiff.ops.gathering import gather, infer_gather
 from graphdiff.ops.notation import LOOSEST, Site, Written, call
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec, broadcasts

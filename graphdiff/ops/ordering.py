@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import ShapeError
-from graphdiff.ops.indexing import take_along_axis
+from graphdiff.ops.gathering import take_along_axis
 from graphdiff.ops.notation import Site, Written, axes_text, call
 from graphdiff.ops.op import REQUIRED, Op
 from graphdiff.ops.reduction import AXES, infer_sum, named, normal_reduction
