@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import networkx as nx
 import numpy as np
 
+from graphdiff.autodiff.factors import listed, primed, sum_of_products, written_over
 from graphdiff.autodiff.flow import Edge, edges_between
 from graphdiff.autodiff.naming import only_of_graphs
 from graphdiff.errors import GradientError, here
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 from graphdiff.ops.lazily import Lazily
-from graphdiff.ops.notation import ADD, ATOM, MULTIPLY, POWER, Site, Written, superscript
+from graphdiff.ops.notation import ATOM, Site, Written
 from graphdiff.ops.op import Op
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ class _Writer:
         texts = tuple(values[operand] for operand in operands)
         function = self.function(op)
         if function is not None:
-            return Written(f"{function}({_list(texts)})")
+            return Written(f"{function}({listed(texts)})")
         specs = tuple(self.g.spec(operand) for operand in operands)
         return op.formula(Site(texts, specs, self.g.spec(node), self.nodes[node]["params"]))
 
@@ -241,11 +242,11 @@ class _Writer:
         for node, position, operand in self.edges:
             paths = cotangents[node]
             if len(paths) > 1:
-                cotangents[node] = paths = [[_sum(paths)]]
+                cotangents[node] = paths = [[sum_of_products(paths)]]
             factor = self._factor(node, position)
             product = paths[0] if factor.text == "1" else [*paths[0], factor]
             cotangents.setdefault(operand, []).append(product)
-        return _sum(cotangents[self.wrt]).text
+        return sum_of_products(cotangents[self.wrt]).text
 
     def _factor(self, node: str, position: int) -> Written:
         """The derivative of a value by one of its operands."""
@@ -253,7 +254,7 @@ class _Writer:
         texts = [self.values[operand] for operand in operands]
         function = self.function(op)
         if function is not None:
-            return Written(f"{_prime(function, position, len(texts))}({_list(texts)})")
+            return Written(f"{primed(function, position, len(texts))}({listed(texts)})")
         if op.name == "where":
             condition = texts[0]
             return Written(
@@ -264,7 +265,7 @@ class _Writer:
         values = [
             mark if number is None else number for mark, number in zip(marks, given, strict=True)
         ]
-        return _written(_partial(op, position, values), texts)
+        return written_over(_partial(op, position, values), texts)
 
     # -- sympy -------------------------------------------------------------------------------
 
@@ -280,7 +281,7 @@ class _Writer:
             if function is None or concrete:
                 factor = _partial(op, position, given)
             else:
-                factor = sympy.Function(_prime(function, position, len(given)))(*given)
+                factor = sympy.Function(primed(function, position, len(given)))(*given)
             cotangents[operand] = cotangents.get(operand, 0) + cotangents[node] * factor
         return cotangents[self.wrt]
 
@@ -353,64 +354,3 @@ def _partial(op: Op, position: int, values: Sequence[Any]) -> Any:
     if len(values) == 1 or any(value.is_number for value in values):  # else ties share
         derivative = derivative.replace(sympy.Heaviside, lambda d, *_: sympy.Heaviside(d, 0))
     return derivative.subs(dict(zip(z, values, strict=True)), simultaneous=True)
-
-
-def _prime(function: str, position: int, count: int) -> str:
-    return f"{function}'" if count == 1 else f"∂{'₁₂₃'[position]}{function}"
-
-
-def _list(texts: Iterable[Written]) -> str:
-    return ", ".join(text.text for text in texts)
-
-
-def _written(value: Any, texts: Sequence[Written]) -> Written:
-    """A small sympy expression over ``_0``, ``_1``, … as text over the given ones."""
-    if value.is_Symbol:
-        return texts[int(value.name[1:])]
-    value = value.replace(sympy.Heaviside, lambda difference, *_: _bracket(difference))
-    text = re.sub(r"\d+/\d+(?![\d*])", _decimal, sympy.sstr(value, order="none"))
-    text = re.sub(r"\*\*(\w+|\([^)]*\))", lambda m: superscript("", m[1]), text)
-    text = text.replace("*", " ").replace("-", "−")
-    text = re.sub(r"_(\d+)", lambda m: texts[int(m[1])].within(ATOM), text)
-    signed = text.startswith("−")
-    binds = ADD if value.is_Add else MULTIPLY if value.is_Mul or signed or "/" in text else POWER
-    return Written(text, binds)
-
-
-def _bracket(difference: Any) -> Any:
-    """Iverson's bracket ``[a > b]``, 1 where it holds and else 0, for a step in ``a - b``."""
-    above = sympy.Add(
-        *(term for term in sympy.Add.make_args(difference) if not term.could_extract_minus_sign())
-    )
-    below = above - difference
-    return sympy.Symbol(f"[{above} > {below}]")
-
-
-def _decimal(fraction: re.Match[str]) -> str:
-    above, below = fraction[0].split("/")
-    return f"{int(above) / int(below):.6g}"
-
-
-def _product(factors: Sequence[Written]) -> Written:
-    """Factors side by side; one that could be misread is put in brackets."""
-    if len(factors) <= 1:
-        return factors[0] if factors else Written("1")
-    rest = [factor for factor in factors if factor.text != "−1"]
-    if len(rest) < len(factors):
-        sign = "−" if (len(factors) - len(rest)) % 2 else ""
-        return Written(f"{sign}{_product(rest).within(MULTIPLY)}", MULTIPLY)
-    parts = [
-        factor.within(MULTIPLY if i == 0 and "/" not in factor.text else POWER)
-        for i, factor in enumerate(factors)
-    ]
-    return Written(" ".join(parts), MULTIPLY)
-
-
-def _sum(paths: Sequence[Sequence[Written]]) -> Written:
-    """The products of several paths added up."""
-    if len(paths) == 1:
-        return _product(paths[0])
-    if not paths:
-        return Written("0")
-    text = " + ".join(_product(path).within(ADD) for path in reversed(paths))
-    return Written(text.replace("+ −", "− "), ADD)
