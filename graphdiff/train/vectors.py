@@ -51,7 +51,7 @@ class Vector:
         parts = 1
         if shape is None:
             length = sum(np.size(value) for value in values.values())
-            parts = -(-length * dtype.itemsize // _PART)
+            parts = max(1, -(-length * dtype.itemsize // _PART))
             shape = (-(-length // parts),)  # all alike: the last one may be longer than is used
         self.optimiser = optimiser
         self.function = gd.compile(optimiser.graph(shape, dtype), style="fast")

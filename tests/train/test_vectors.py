@@ -141,6 +141,13 @@ def test_what_follows_may_be_an_argument_or_change_places(length):
         np.testing.assert_allclose(found.parameters["w"], theta, rtol=1e-14)
 
 
+def test_a_parameter_without_elements_is_left_as_it_is():
+    g = gd.Graph("empty")
+    g.output("J", np.sum(g.parameter("w", value=np.zeros((0, 3))) ** 2) + 1.0)
+    found = train.fit(g, {}, optimiser=train.adam(), epochs=2, progress=False)
+    assert found.parameters["w"].shape == (0, 3)
+
+
 @pytest.mark.parametrize("state", [("g",), ("rate",), ("m", "m"), "m"])
 def test_names_of_state_that_are_taken_are_refused(state):
     with pytest.raises(gd.ArgumentError, match="names of its own"):
