@@ -15,6 +15,7 @@ A branch has no steps to remember: its gradient is a branch that computes what i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from graphdiff.autodiff.influences import influences
 from graphdiff.autodiff.inside import beside_input, called_in, or_zeros, zeros
@@ -33,32 +34,42 @@ from graphdiff.graph.body import (
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.tensor import Tensor
 
-PullBack = Callable[..., list[Tensor | None]]
 
-
-def pull_back_through(
-    graph: Graph,
-    node: str,
-    cotangents: Mapping[int, Tensor],
-    wanted: Sequence[int],
-    seed: str,
-    linear: bool,
-    pull_back: PullBack,
-) -> dict[int, Tensor]:
-    """The cotangents of a node's operands, given those of its results.
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A node with bodies that a derivative flows back through.
 
     Parameters
     ----------
     graph, node
-        A node with bodies.
+        The node, and where it is.
     cotangents
         Of the results that have one, each of the result's shape.
     wanted
         The positions of the operands whose cotangents are asked for.
     seed, linear
         See `graphdiff.autodiff.reverse.pull_back`.
-    pull_back
-        The sweep itself, for the bodies.
+    sweep
+        That function, for the bodies.
+    """
+
+    graph: Graph
+    node: str
+    cotangents: Mapping[int, Tensor]
+    wanted: Sequence[int]
+    seed: str
+    linear: bool
+    sweep: Callable[..., list[Tensor | None]]
+
+    def pull_back(
+        self, seeds: Sequence[tuple[Tensor, Tensor]], wrt: Sequence[Tensor]
+    ) -> list[Tensor | None]:
+        """The cotangents of some values of a body, given those of others."""
+        return self.sweep(seeds, wrt, self.seed, self.linear)
+
+
+def pull_back_through(passage: Passage) -> dict[int, Tensor]:
+    """The cotangents of a node's operands, given those of its results.
 
     Raises
     ------
@@ -66,6 +77,7 @@ def pull_back_through(
         For a loop of an unknown number of steps, and for a value to be kept in one with
         checkpoints.
     """
+    graph, node = passage.graph, passage.node
     op = graph.op(node).name
     if op == "while_loop":
         raise GradientError(
@@ -75,21 +87,15 @@ def pull_back_through(
             'gd.jvp, gd.jacobian(f, mode="forward")',
         )  # fmt: skip
     if op == "reversal":
-        return _pull_back_reversal(graph, node, cotangents, wanted, seed, linear, pull_back)
+        return _pull_back_reversal(passage)
     if op == "cond":
-        return _pull_back_cond(graph, node, cotangents, wanted, seed, linear, pull_back)
-    return _pull_back_scan(graph, node, cotangents, wanted, seed, linear, pull_back)
+        return _pull_back_cond(passage)
+    return _pull_back_scan(passage)
 
 
-def _pull_back_scan(
-    graph: Graph,
-    node: str,
-    cotangents: Mapping[int, Tensor],
-    wanted: Sequence[int],
-    seed: str,
-    linear: bool,
-    pull_back: PullBack,
-) -> dict[int, Tensor]:
+def _pull_back_scan(passage: Passage) -> dict[int, Tensor]:
+    graph, node, cotangents = passage.graph, passage.node, passage.cotangents
+    wanted, seed = passage.wanted, passage.seed
     params = graph.dag.nodes[node]["params"]
     body, carries, slices = params["body"].copy(), params["carries"], params["slices"]
     inputs, outputs, operands = input_names(body), output_nodes(body), graph.operands(node)
@@ -100,7 +106,7 @@ def _pull_back_scan(
     by = [*varied, *(i for i in wanted if i >= carries and i in useful)]
     if not by:
         return {}
-    back = _step_back(loop, varied, by, cotangents, seed, linear, pull_back)
+    back = _step_back(loop, varied, by, passage)
     _part(loop)
     first = [
         cotangents[i] if i in cotangents and i < carries else zeros(graph, graph.spec(operands[i]))
@@ -194,20 +200,18 @@ def _step_back(
     loop: Loop,
     varied: Sequence[int],
     by: Sequence[int],
-    cotangents: Mapping[int, Tensor],
-    seed: str,
-    linear: bool,
-    pull_back: PullBack,
+    passage: Passage,
 ) -> StepBack:
     """Add to the body the cotangents of some of its inputs, given those of its outputs."""
     body, inputs, outputs = loop.body, loop.inputs, loop.outputs
+    cotangents, seed = passage.cotangents, passage.seed
     given = {j: beside_input(body, f"d{seed}/d{inputs[j]}", inputs[j]) for j in varied}
     rows = [i for i in cotangents if i >= loop.carries]
     for i in rows:
         name = f"d{seed}/d{called_in(body, outputs[i])}s"
         given[i] = beside_input(body, name, outputs[i])
     seeds = [(body[outputs[i]], tensor) for i, tensor in given.items()]
-    pulled = pull_back(seeds, [body[inputs[i]] for i in by], seed, linear)
+    pulled = passage.pull_back(seeds, [body[inputs[i]] for i in by])
     found = {i: value for i, value in zip(by, pulled, strict=True) if value is not None}
     last = loop.carries + loop.slices
     sums = [i for i in found if i >= last]
@@ -249,34 +253,22 @@ def _needed(loop: Loop, back: StepBack) -> tuple[list[str], list[str]]:
     return [name for name in kept if name not in given], [*read, *fixed]
 
 
-def _pull_back_reversal(
-    graph: Graph,
-    node: str,
-    cotangents: Mapping[int, Tensor],
-    wanted: Sequence[int],
-    seed: str,
-    linear: bool,
-    pull_back: PullBack,
-) -> dict[int, Tensor]:
+def _pull_back_reversal(passage: Passage) -> dict[int, Tensor]:
+    graph, node, cotangents = passage.graph, passage.node, passage.cotangents
+    wanted, seed = passage.wanted, passage.seed
     scans = as_scans(graph, node)
     inputs, outputs = input_names(scans), output_nodes(scans)
     given = [beside_input(scans, f"d{seed}/d{outputs[i]}", outputs[i]) for i in cotangents]
     seeds = list(zip((scans[outputs[i]] for i in cotangents), given, strict=True))
-    found = pull_back(seeds, [scans[inputs[i]] for i in wanted], seed, linear)
+    found = passage.pull_back(seeds, [scans[inputs[i]] for i in wanted])
     kept = {i: value for i, value in zip(wanted, found, strict=True) if value is not None}
     values = put_in(scans, list(kept.values()), list(cotangents.values()), graph, node)
     return dict(zip(kept, values, strict=True))
 
 
-def _pull_back_cond(
-    graph: Graph,
-    node: str,
-    cotangents: Mapping[int, Tensor],
-    wanted: Sequence[int],
-    seed: str,
-    linear: bool,
-    pull_back: PullBack,
-) -> dict[int, Tensor]:
+def _pull_back_cond(passage: Passage) -> dict[int, Tensor]:
+    graph, node, cotangents = passage.graph, passage.node, passage.cotangents
+    wanted, seed = passage.wanted, passage.seed
     params = graph.dag.nodes[node]["params"]
     operands = graph.operands(node)
     deep = influences(graph, node)
@@ -293,7 +285,7 @@ def _pull_back_cond(
             for i in cotangents
         ]
         seeds = list(zip((body[outputs[i]] for i in cotangents), given, strict=True))
-        found = pull_back(seeds, [body[inputs[i - 1]] for i in by], seed, linear)
+        found = passage.pull_back(seeds, [body[inputs[i - 1]] for i in by])
         ends = [
             or_zeros(body, value, body.spec(inputs[i - 1]))
             for i, value in zip(by, found, strict=True)

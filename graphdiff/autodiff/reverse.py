@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from graphdiff.autodiff.control_reverse import pull_back_through
+from graphdiff.autodiff.control_reverse import Passage, pull_back_through
 from graphdiff.autodiff.cotangents import Cotangent, both, total
 from graphdiff.autodiff.fitting import broadcast_to, undo_broadcast, with_parts_of
 from graphdiff.autodiff.flow import active
@@ -234,7 +234,7 @@ class Sweep:
         if not cotangents or not positions:
             return
         found = pull_back_through(
-            graph, node, cotangents, positions, self.seed, self.linear, pull_back
+            Passage(graph, node, cotangents, positions, self.seed, self.linear, pull_back)
         )
         for position, value in found.items():
             self.contributions.setdefault(names[position], []).append(Cotangent(value))
