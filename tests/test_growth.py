@@ -89,6 +89,7 @@ def work(declare: Declare, count: int) -> dict[str, int]:
     G = gd.gradient(g, of="J")
     for style in ("readable", "fast"):
         found[style] = calls(lambda style=style: gd.compile(G, style=style))
+    found["plan"] = calls(lambda: gd.plan(G, strategy="store"))
     return found
 
 
