@@ -43,11 +43,11 @@ class Saver:
             raise gd.ArgumentError("checkpoint is no path of a file", got=repr(path))
         self.path = None if path is None else Path(path)
         self.every = every
-        self.next = np.inf if path is None else time.monotonic() + every
+        self.next = time.monotonic() + every
 
     def due(self) -> bool:
         """Whether it is time for one."""
-        return time.monotonic() >= self.next
+        return self.path is not None and time.monotonic() >= self.next
 
     def save(self, facts: Mapping[str, Any], parts: Parts) -> None:
         """Write one now, if there is a file."""

@@ -40,9 +40,10 @@ class Slope:
         derivatives = network.dag.graph["derivatives"]
         self.function = gd.compile(network, style="fast")
         self.of, self.values = of, values
-        self._known: dict[str, Any] = dict(values)
         generated = self.function.generated
-        self._names, self._keys = generated.arguments, generated.gradients
+        self._keys = generated.gradients
+        self._arguments = [values.get(name) for name in generated.arguments]
+        self._place = {name: i for i, name in enumerate(generated.arguments) if name not in values}
         outputs = {name: places[wrt] for name, (_, wrt) in derivatives.items()}
         # What the function can compute where it belongs; the rest is copied there.
         room = {name: place for name, place in outputs.items() if name in generated.outs}
@@ -64,9 +65,9 @@ class Slope:
 
     def __call__(self, data: Mapping[str, Array]) -> float:
         """The same for data that are known to fit."""
-        self._known.update(data)
-        arrays = map(self._known.__getitem__, self._names)
-        cost, slopes = self.function.function(*arrays, **self._room)
+        for name, i in self._place.items():
+            self._arguments[i] = data[name]
+        cost, slopes = self.function.function(*self._arguments, **self._room)
         return self._put(cost, slopes, self._moved)
 
     def _put(self, cost: Any, slopes: Mapping[str, Any], moved: list[tuple[str, Array]]) -> float:

@@ -62,27 +62,39 @@ class Vector:
         self.gradients = _views(gradient, values)
         for name, view in self.parameters.items():
             view[...] = values[name]
-        self._names = self.function.generated.arguments
+        names = self.function.generated.arguments
         whole = (gradient, *held)
         self._parts = [self._part(*(array[i, ...] for array in whole)) for i in range(parts)]
-        self.uses_rate = "rate" in self._names
+        self._rate, self._count = (
+            names.index(name) if name in names else None for name in ("rate", "k")
+        )
         self._scalar = np.empty(0, dtype).real.dtype.type
 
-    def _part(self, gradient: Array, *held: Array) -> tuple[dict[str, Any], Any, Any]:
+    @property
+    def uses_rate(self) -> bool:
+        """Whether the rule asks for the learning rate."""
+        return self._rate is not None
+
+    def _part(self, gradient: Array, *held: Array) -> tuple[list[Any], Any, Any]:
         """The arguments of a call, the results that it is to put in their place, and the rest."""
         arrays = dict(zip(self.arrays, held, strict=True))
         outs = self.function.generated.outs
         new = {f"new {name}": (name, array) for name, array in arrays.items()}
         room = {key: array for key, (name, array) in new.items() if name in outs.get(key, ())}
         moved = [(key, array) for key, (_, array) in new.items() if key not in room]
-        return {**arrays, "g": gradient}, {"out": room} if room else {}, moved
+        known = {**arrays, "g": gradient, "rate": None, "k": None}
+        arguments = [known[name] for name in self.function.generated.arguments]
+        return arguments, {"out": room} if room else {}, moved
 
     def step(self, rate: float, count: int) -> None:
         """Put what follows from the gradient into the place of the parameters and their state."""
         number, k = self._scalar(rate), self._scalar(count)
-        for known, room, moved in self._parts:
-            known["rate"], known["k"] = number, k
-            found = self.function.function(*map(known.__getitem__, self._names), **room)
+        for arguments, room, moved in self._parts:
+            if self._rate is not None:
+                arguments[self._rate] = number
+            if self._count is not None:
+                arguments[self._count] = k
+            found = self.function.function(*arguments, **room)
             if not self.optimiser.state:  # a result alone is returned bare
                 found = {"new theta": found}
             for name, array in moved:
