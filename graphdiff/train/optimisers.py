@@ -224,8 +224,11 @@ def adam(
 ) -> Optimiser:
     """Both moments of the gradient, corrected for their start at zero.
 
-    m ← ρ₁m + (1−ρ₁)g, v ← ρ₂v + (1−ρ₂)g², θ ← θ − ε m̂ / (√v̂ + δ) with m̂ = m / (1 − ρ₁ᵏ) and
-    v̂ = v / (1 − ρ₂ᵏ) (Kingma & Ba 2015; Goodfellow et al., algorithm 8.7).
+    θ ← θ − ε m̂ / (√v̂ + δ) with the means m̂ of all gradients and v̂ of their squares, in which one
+    that is i steps old has the weight ρ₁ⁱ or ρ₂ⁱ (Kingma & Ba 2015; Goodfellow et al., algorithm
+    8.7). The book's state is (1−ρ) times a sum, divided by 1 − ρᵏ for the mean; here it is the sum
+    itself, divided by that of the weights, which is the same and takes two passes less:
+    m ← ρ₁m + g, m̂ = m (1−ρ₁) / (1 − ρ₁ᵏ), and v ← ρ₂v + g², v̂ = v (1−ρ₂) / (1 − ρ₂ᵏ).
     """
     return Optimiser("adam", _adam(decay1, decay2, delta, 0.0), _schedule(rate), ("m", "v"))
 
@@ -251,11 +254,11 @@ def _adam(decay1: float, decay2: float, delta: float, weight_decay: float) -> Ru
     not_negative(delta=delta, weight_decay=weight_decay)
 
     def rule(theta: Any, g: Any, rate: Any, k: Any, m: Any, v: Any) -> tuple[Any, ...]:
-        m = decay1 * m + _rest(decay1) * g
-        v = decay2 * v + _rest(decay2) * g * g
-        # m̂ / (√v̂ + δ), with the corrections as two numbers rather than two arrays
-        root = np.sqrt(1 - decay2**k)
-        move = (root / (1 - decay1**k)) * rate * m / (np.sqrt(v) + delta * root)
+        m = decay1 * m + g
+        v = decay2 * v + g * g
+        # m̂ / (√v̂ + δ), with the sums of the weights as two numbers rather than two arrays
+        root = np.sqrt((1 - decay2**k) / _rest(decay2))
+        move = (root * _rest(decay1) / (1 - decay1**k)) * rate * m / (np.sqrt(v) + delta * root)
         if weight_decay:
             move = move + (rate * weight_decay) * theta
         return theta - move, m, v
