@@ -22,7 +22,7 @@ from graphdiff.lower.program import Program, Step
 from graphdiff.lower.quick import REDUCTIONS, called, quick_program
 from graphdiff.lower.shapes import dimension_lines, dimension_places
 from graphdiff.lower.source import Source, names_taken
-from graphdiff.lower.statements import names_in
+from graphdiff.lower.statements import mentioned
 from graphdiff.ops.notation import dtype_code, shape_code
 from graphdiff.ops.op import Op
 from graphdiff.ops.spec import Spec
@@ -179,8 +179,8 @@ class Fast(Source):
     def _sizes(self) -> list[str]:
         """The variables of the named dimensions that the workspace depends on."""
         shapes = " ".join(map(self._shape, self.buffers.workspace.values()))
-        mentioned = names_in(shapes)
-        return [name for name in self.program.dimensions.values() if name in mentioned]
+        read = mentioned(shapes, self.program.dimensions.values())
+        return [name for name in self.program.dimensions.values() if name in read]
 
     def _shape(self, spec: Spec) -> str:
         return shape_code(self.program.own_shape(spec.shape))

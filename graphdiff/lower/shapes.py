@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphdiff.errors import CompileError
 from graphdiff.lower.layout import WIDTH, wrap
 from graphdiff.lower.program import Program
-from graphdiff.lower.statements import names_in
+from graphdiff.lower.statements import mentioned
 from graphdiff.ops.dimension import Dim
 from graphdiff.ops.notation import shape_code
 
@@ -32,8 +32,8 @@ def shape_lines(program: Program) -> list[str]:
 
 def dimension_lines(program: Program, text: str) -> list[str]:
     """The named dimensions that a text mentions are read off the arguments."""
-    mentioned = names_in(text)
-    named = [name for name in program.dimensions.values() if name in mentioned]
+    read = mentioned(text, program.dimensions.values())
+    named = [name for name in program.dimensions.values() if name in read]
     places = dimension_places(program)
     variables = [program.names.variable(node) for node in program.arguments]
     return [f"    {n} = {variables[places[n][0]]}.shape[{places[n][1]}]" for n in named]

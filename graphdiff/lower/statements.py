@@ -82,7 +82,20 @@ _TARGETS = re.compile(r"(\w+(?:, \w+)*) = ")
 
 def mentions(text: str, name: str) -> bool:
     """Whether a variable stands in a text."""
-    return name in names_in(text)
+    return bool(mentioned(text, (name,)))
+
+
+def mentioned(text: str, names: Iterable[str]) -> set[str]:
+    """Those of some variables that stand in a text, which is read no further than they are met."""
+    missing = set(names)
+    met: set[str] = set()
+    for found in _NAMES.finditer(text) if missing else ():
+        if found[0] in missing:
+            missing.remove(found[0])
+            met.add(found[0])
+            if not missing:
+                break
+    return met
 
 
 def names_in(text: str) -> set[str]:

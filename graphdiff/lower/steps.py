@@ -268,8 +268,10 @@ def _ordered(carried: Sequence[Carry], updates: Sequence[str]) -> list[str]:
     before: nx.DiGraph[str] = nx.DiGraph()  # what is read, after what reads it
     before.add_nodes_from(pending)
     for variable, text in pending.items():
-        read = names_in(text.partition(" = ")[2] or text) & pending.keys() - {variable}
-        before.add_edges_from((variable, other) for other in read)
+        read = names_in(text.partition(" = ")[2] or text)
+        before.add_edges_from(
+            (variable, other) for other in read & pending.keys() if other != variable
+        )
     ordered: list[str] = []
     with suppress(nx.NetworkXUnfeasible):  # what is left is read in a circle
         for variable in nx.lexicographical_topological_sort(before, key=place.__getitem__):
