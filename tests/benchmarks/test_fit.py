@@ -1,6 +1,7 @@
 """What an epoch costs: `gd.train.fit` against scikit-learn and torch, and where its time goes.
 
-The same network 64-128-128-10, float64, Adam, one thread; contenders interleaved, best of several.
+The same networks, 64-128-128-10 and two smaller ones, float64, Adam, one thread; contenders
+interleaved, best of several.
 Torch is timed once more with as many threads as it takes by itself.
 
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m pytest tests/benchmarks/test_fit.py -s
@@ -11,6 +12,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,24 +30,28 @@ X, Y = IMAGES[:1437] / 16.0, LABELS[:1437]
 BATCH, ALPHA, RATE = 32, 1e-3, 1e-3
 
 
-def net() -> gd.Graph:
+WIDTHS = (128, 128)
+
+
+def net(widths: tuple[int, ...] = WIDTHS) -> gd.Graph:
     rng = np.random.default_rng(0)
     g = gd.Graph("digits")
     x, y = g.input("x", ("t", 64)), g.input("y", ("t",), "int64")
-    h = nn.dense(x, 128, nn.relu, scope="hidden1", rng=rng)
-    h = nn.dense(h, 128, nn.relu, scope="hidden2", rng=rng)
+    h = x
+    for number, width in enumerate(widths, 1):
+        h = nn.dense(h, width, nn.relu, scope=f"hidden{number}", rng=rng)
     z = nn.dense(h, 10, scope="out", rng=rng)
     g.output("J", nn.multinoulli_nll(z, y) + ALPHA * nn.l2(g))
     return g
 
 
-def with_graphdiff(epochs: int) -> None:
-    train.fit(net(), {"x": X, "y": Y}, optimiser=train.adam(RATE), batch=BATCH, epochs=epochs)
+def with_graphdiff(epochs: int, widths: tuple[int, ...] = WIDTHS) -> None:
+    train.fit(net(widths), {"x": X, "y": Y}, optimiser=train.adam(RATE), batch=BATCH, epochs=epochs)
 
 
-def with_sklearn(epochs: int) -> None:
+def with_sklearn(epochs: int, widths: tuple[int, ...] = WIDTHS) -> None:
     model = MLPClassifier(
-        (128, 128), batch_size=BATCH, alpha=ALPHA * BATCH, learning_rate_init=RATE,
+        widths, batch_size=BATCH, alpha=ALPHA * BATCH, learning_rate_init=RATE,
         max_iter=epochs, tol=0.0, n_iter_no_change=epochs + 1,
     )  # fmt: skip
     with warnings.catch_warnings():
@@ -53,12 +59,14 @@ def with_sklearn(epochs: int) -> None:
         model.fit(X, Y)
 
 
-def with_torch(epochs: int, threads: int = 1) -> None:
+def with_torch(epochs: int, widths: tuple[int, ...] = WIDTHS, threads: int = 1) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    layers = [torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 128),
-              torch.nn.ReLU(), torch.nn.Linear(128, 10)]  # fmt: skip
+    layers: list[Any] = []
+    for inputs, outputs in pairwise((64, *widths)):
+        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+    layers.append(torch.nn.Linear(widths[-1], 10))
     model = torch.nn.Sequential(*layers).double()
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
     x, y = torch.from_numpy(X), torch.from_numpy(Y)
@@ -72,7 +80,9 @@ def with_torch(epochs: int, threads: int = 1) -> None:
             optimiser.step()
 
 
-def epoch_times(contenders: dict[str, Callable[[int], None]], rounds: int = 6) -> dict[str, float]:
+def epoch_times(
+    contenders: dict[str, Callable[..., None]], widths: tuple[int, ...], rounds: int = 6
+) -> dict[str, float]:
     """The time of an epoch in milliseconds: 21 less 1, the least of each, over 20."""
     least = {name: {1: float("inf"), 21: float("inf")} for name in contenders}
     with threadpool_limits(limits=1):
@@ -80,29 +90,37 @@ def epoch_times(contenders: dict[str, Callable[[int], None]], rounds: int = 6) -
             for name, contender in contenders.items():
                 for epochs in least[name]:
                     began = time.perf_counter()
-                    contender(epochs)
+                    contender(epochs, widths)
                     least[name][epochs] = min(least[name][epochs], time.perf_counter() - began)
     return {name: (times[21] - times[1]) / 20 * 1e3 for name, times in least.items()}
 
 
-def test_an_epoch_takes_half_of_what_scikit_learn_needs() -> None:
-    times = epoch_times({"gd.train.fit": with_graphdiff, "scikit-learn": with_sklearn})
-    print()
+def shown(times: dict[str, float], widths: tuple[int, ...]) -> None:
+    ours = times["gd.train.fit"]
+    print(f"\n  {'-'.join(map(str, (64, *widths, 10)))}, milliseconds an epoch")
     for name, milliseconds in times.items():
-        print(f"  {name:14} {milliseconds:6.1f} ms an epoch")
+        print(f"  {name:16} {milliseconds:6.1f}   {milliseconds / ours:.2f} × gd.train.fit")
+
+
+nets = pytest.mark.parametrize("widths", [(64,), (64, 64), WIDTHS], ids=str)
+
+
+@nets
+def test_an_epoch_takes_half_of_what_scikit_learn_needs(widths: tuple[int, ...]) -> None:
+    times = epoch_times({"gd.train.fit": with_graphdiff, "scikit-learn": with_sklearn}, widths)
+    shown(times, widths)
     assert times["gd.train.fit"] <= times["scikit-learn"] / 2
 
 
-def test_an_epoch_takes_a_third_of_what_torch_needs() -> None:
+@nets
+def test_an_epoch_takes_a_third_of_what_torch_needs(widths: tuple[int, ...]) -> None:
     torch = pytest.importorskip("torch")
     usual = torch.get_num_threads()
-    times = epoch_times({"gd.train.fit": with_graphdiff, "torch, 1 thread": with_torch})
+    times = epoch_times({"gd.train.fit": with_graphdiff, "torch, 1 thread": with_torch}, widths)
     began = time.perf_counter()
-    with_torch(3, usual)  # once: where cores are busy, its threads wait for one another
+    with_torch(3, widths, usual)  # once: where cores are busy, its threads wait for one another
     times[f"torch, {usual} threads"] = (time.perf_counter() - began) / 3 * 1e3
-    print()
-    for name, milliseconds in times.items():
-        print(f"  {name:16} {milliseconds:6.1f} ms an epoch")
+    shown(times, widths)
     assert times["gd.train.fit"] <= times["torch, 1 thread"] / 3
 
 
