@@ -121,9 +121,8 @@ def compile(
     style
         ``"readable"``: what a careful person would write. ``"fast"``: the same computations, and
         the same bits for arrays in C order, with one call a line, results put into arrays that are
-        needed no more, and no shapes asserted. Only sums and means of products of float64 arrays,
-        which are left to BLAS, may differ in their last digits. Where arrays are large, workspaces
-        are kept from call to call, as many as calls run at a time.
+        needed no more, and no shapes asserted. Where arrays are large, workspaces are kept from
+        call to call, as many as calls run at a time.
     rewrites
         The passes to run before, each a function from graph to graph; ``()`` for none. With a plan
         these are the plan's.

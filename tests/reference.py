@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -57,18 +55,3 @@ def numbers(value: Any, sizes: Mapping[str, int]) -> Any:
     if isinstance(value, Mapping):
         return {key: numbers(part, sizes) for key, part in value.items()}
     return value
-
-
-@contextmanager
-def sums_as_numpy_adds() -> Iterator[None]:
-    """Let code that is compiled here add up products in NumPy's order, where BLAS has its own.
-
-    The fast style calls `np.vdot` for it. All else that it computes has the bits of the readable
-    style, and this shows it.
-    """
-
-    def summed(x: Any, y: Any) -> Any:
-        return np.add.reduce(np.multiply(x, y), axis=None)
-
-    with mock.patch("numpy.vdot", summed):  # which generated code imports
-        yield

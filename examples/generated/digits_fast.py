@@ -9,14 +9,17 @@
     z3 = h2 W3
     scores = z3 + b3
     log_p = log softmax₁(scores)
-    s = Σ W1²
-    s2 = Σ W2²
+    v = W1²
+    s = Σ v
+    v2 = W2²
+    s2 = Σ v2
     z4 = s + s2
-    s3 = Σ W3²
+    v3 = W3²
+    s3 = Σ v3
     z5 = z4 + s3
     penalty = 0.0015 z5
-    v = log_p[y]
-    m = mean(v)
+    v4 = log_p[y]
+    m = mean(v4)
     J = penalty − m
 
 Arguments
@@ -36,7 +39,7 @@ Run it as a script to check the gradient against differences.
 import math
 
 import numpy as np
-from numpy import add, exp, greater, matmul, maximum, multiply, vdot
+from numpy import add, exp, greater, matmul, maximum, multiply
 
 add_reduce = np.add.reduce
 k0 = np.array(0.0)
@@ -84,11 +87,11 @@ def workspace(t, H):
     buf4 = buffer((t, H))
     buf5 = buffer((t, 10))
     buf6 = buffer((t, 10))
-    buf7 = buffer((t, H))
-    buf8 = buffer((t, H), bool)
+    buf7 = buffer((64, H))
+    buf8 = buffer((H, H))
     buf9 = buffer((H, 10))
-    buf10 = buffer((H, H))
-    buf11 = buffer((64, H))
+    buf10 = buffer((t, H))
+    buf11 = buffer((t, H), bool)
     return (buf1, buf2, buf3, buf4, buf5, buf6, buf7, buf8, buf9, buf10, buf11)
 
 
@@ -105,14 +108,17 @@ def forward(x, y, W1, b1, W2, b2, W3, b3):
     z3 = matmul(h2, W3)  # (t, 10)
     scores = add(z3, b3, z3)  # (t, 10)
     log_p = log_softmax(scores, axis=1)  # (t, 10)
-    s = vdot(W1, W1)
-    s2 = vdot(W2, W2)
+    v = multiply(W1, W1)  # (64, H)
+    s = add_reduce(v, axis=None)
+    v2 = multiply(W2, W2)  # (H, H)
+    s2 = add_reduce(v2, axis=None)
     z4 = s + s2
-    s3 = vdot(W3, W3)
+    v3 = multiply(W3, W3)  # (H, 10)
+    s3 = add_reduce(v3, axis=None)
     z5 = z4 + s3
     penalty = 0.0015 * z5
-    v = log_p[np.arange(t)[:, None], y[:, None]]  # (t, 1)
-    m = add_reduce(v, axis=None) / t
+    v4 = log_p[np.arange(t)[:, None], y[:, None]]  # (t, 1)
+    m = add_reduce(v4, axis=None) / t
     return penalty - m
 
 
@@ -134,38 +140,41 @@ def value_and_grad(x, y, W1, b1, W2, b2, W3, b3, out=None, work=None):
     z3 = matmul(h2, W3, out=buf5)  # (t, 10)
     scores = add(z3, b3, out=buf5)  # (t, 10)
     log_p = log_softmax(scores, axis=1, out=buf6)  # (t, 10)
-    s = vdot(W1, W1)
-    s2 = vdot(W2, W2)
+    v = multiply(W1, W1, out=buf7)  # (64, H)
+    s = add_reduce(v, axis=None)
+    v2 = multiply(W2, W2, out=buf8)  # (H, H)
+    s2 = add_reduce(v2, axis=None)
     z4 = s + s2
-    s3 = vdot(W3, W3)
+    v3 = multiply(W3, W3, out=buf9)  # (H, 10)
+    s3 = add_reduce(v3, axis=None)
     z5 = z4 + s3
     penalty = 0.0015 * z5
-    v = log_p[np.arange(t)[:, None], y[:, None]]  # (t, 1)
-    m = add_reduce(v, axis=None) / t
+    v4 = log_p[np.arange(t)[:, None], y[:, None]]  # (t, 1)
+    m = add_reduce(v4, axis=None) / t
     J = penalty - m
 
     # gradient
     u = exp(log_p, out=buf6)  # (t, 10)  of log_p = log softmax₁(scores)
-    v5 = multiply(1.0 / t, u, out=buf6)  # (t, 10)
-    dJ_dscores = scatter_add_along_axis(-1.0 / t, y[:, None], (t, 10), 1, onto=v5, out=buf6)
+    v8 = multiply(1.0 / t, u, out=buf6)  # (t, 10)
+    dJ_dscores = scatter_add_along_axis(-1.0 / t, y[:, None], (t, 10), 1, onto=v8, out=buf6)
     dJ_db3 = add_reduce(dJ_dscores, axis=0)  # (10,)  of scores = z3 + b3
-    dJ_dh2 = matmul(dJ_dscores, W3.T, out=buf7)  # (t, H)  of z3 = h2 W3
-    mask = greater(a2, k0, out=buf8)  # (t, H)  of h2 = max(0, a2)
-    dJ_da2 = multiply(dJ_dh2, mask, out=buf7)  # (t, H)
+    dJ_dh2 = matmul(dJ_dscores, W3.T, out=buf10)  # (t, H)  of z3 = h2 W3
+    mask = greater(a2, k0, out=buf11)  # (t, H)  of h2 = max(0, a2)
+    dJ_da2 = multiply(dJ_dh2, mask, out=buf10)  # (t, H)
     dJ_db2 = add_reduce(dJ_da2, axis=0, out=out.get("dJ/db2"))  # (H,)  of a2 = z2 + b2
     dJ_dh1 = matmul(dJ_da2, W2.T, out=buf3)  # (t, H)  of z2 = h1 W2
-    mask2 = greater(a, k0, out=buf8)  # (t, H)  of h1 = max(0, a)
+    mask2 = greater(a, k0, out=buf11)  # (t, H)  of h1 = max(0, a)
     dJ_da = multiply(dJ_dh1, mask2, out=buf3)  # (t, H)
     dJ_db1 = add_reduce(dJ_da, axis=0, out=out.get("dJ/db1"))  # (H,)  of a = z + b1
     z6 = matmul(h2.T, dJ_dscores, out=buf9)  # (H, 10)
-    v2 = multiply(k0_003, W3, out=out.get("dJ/dW3"))  # (H, 10)  of s3 = Σ W3²
-    dJ_dW3 = add(v2, z6, v2)  # (H, 10)
-    z7 = matmul(h1.T, dJ_da2, out=buf10)  # (H, H)
-    v3 = multiply(k0_003, W2, out=out.get("dJ/dW2"))  # (H, H)  of s2 = Σ W2²
-    dJ_dW2 = add(v3, z7, v3)  # (H, H)
-    z8 = matmul(x.T, dJ_da, out=buf11)  # (64, H)  of z = x W1
-    v4 = multiply(k0_003, W1, out=out.get("dJ/dW1"))  # (64, H)  of s = Σ W1²
-    dJ_dW1 = add(v4, z8, v4)  # (64, H)
+    v5 = multiply(k0_003, W3, out=out.get("dJ/dW3"))  # (H, 10)  of v3 = W3²
+    dJ_dW3 = add(v5, z6, v5)  # (H, 10)
+    z7 = matmul(h1.T, dJ_da2, out=buf8)  # (H, H)
+    v6 = multiply(k0_003, W2, out=out.get("dJ/dW2"))  # (H, H)  of v2 = W2²
+    dJ_dW2 = add(v6, z7, v6)  # (H, H)
+    z8 = matmul(x.T, dJ_da, out=buf7)  # (64, H)  of z = x W1
+    v7 = multiply(k0_003, W1, out=out.get("dJ/dW1"))  # (64, H)  of v = W1²
+    dJ_dW1 = add(v7, z8, v7)  # (64, H)
     return J, {"W1": dJ_dW1, "b1": dJ_db1, "W2": dJ_dW2, "b2": dJ_db2, "W3": dJ_dW3, "b3": dJ_db3}
 
 

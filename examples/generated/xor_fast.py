@@ -18,7 +18,7 @@ Run it as a script to check the gradient against differences.
 import math
 
 import numpy as np
-from numpy import add, greater, matmul, maximum, multiply, subtract, vdot
+from numpy import add, greater, matmul, maximum, multiply, subtract
 
 add_reduce = np.add.reduce
 k0 = np.array(0.0)
@@ -39,8 +39,9 @@ def workspace(t):
     buf1 = buffer((t, 2))
     buf2 = buffer((t, 2))
     buf3 = buffer((t,))
-    buf4 = buffer((t, 2), bool)
-    return (buf1, buf2, buf3, buf4)
+    buf4 = buffer((t,))
+    buf5 = buffer((t, 2), bool)
+    return (buf1, buf2, buf3, buf4, buf5)
 
 
 def forward(x, y, W, c, w, b):
@@ -53,13 +54,14 @@ def forward(x, y, W, c, w, b):
     z2 = matmul(h, w)  # (t,)
     z3 = add(z2, b, z2)  # (t,)
     e = subtract(z3, y, z2)  # (t,)
-    return vdot(e, e) / t
+    v = multiply(e, e, z2)  # (t,)
+    return add_reduce(v) / t
 
 
 def value_and_grad(x, y, W, c, w, b, work=None):
     """Return J and {"W": dJ/dW, "c": dJ/dc, "w": dJ/dw, "b": dJ/db}."""
     t = x.shape[0]
-    (buf1, buf2, buf3, buf4) = workspace(t) if work is None else work
+    (buf1, buf2, buf3, buf4, buf5) = workspace(t) if work is None else work
 
     # forward
     z = matmul(x, W, out=buf1)  # (t, 2)
@@ -68,14 +70,15 @@ def value_and_grad(x, y, W, c, w, b, work=None):
     z2 = matmul(h, w, out=buf3)  # (t,)
     z3 = add(z2, b, out=buf3)  # (t,)
     e = subtract(z3, y, out=buf3)  # (t,)
-    J = vdot(e, e) / t
+    v = multiply(e, e, out=buf4)  # (t,)
+    J = add_reduce(v) / t
 
     # gradient
-    dJ_de = multiply(2.0 / t, e, out=buf3)  # (t,)  of J = mean(e²)
+    dJ_de = multiply(2.0 / t, e, out=buf3)  # (t,)  of v = e²
     dJ_db = add_reduce(dJ_de)  # of z3 = z2 + b
     dJ_dw = matmul(h.T, dJ_de)  # (2,)  of z2 = h w
     dJ_dh = multiply(dJ_de[:, None], w, out=buf2)  # (t, 2)
-    mask = greater(a, k0, out=buf4)  # (t, 2)  of h = max(0, a)
+    mask = greater(a, k0, out=buf5)  # (t, 2)  of h = max(0, a)
     dJ_da = multiply(dJ_dh, mask, out=buf2)  # (t, 2)
     dJ_dc = add_reduce(dJ_da, axis=0)  # (2,)  of a = z + c
     dJ_dW = matmul(x.T, dJ_da)  # (2, 2)  of z = x W

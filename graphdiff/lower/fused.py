@@ -1,9 +1,5 @@
 """Nodes that the fast style computes in one call, though they are several.
 
-The sum of all products of two arrays, also that in a mean, is one pass over them in BLAS, without
-an array for the products. It adds in an order of its own, so the last digits may differ from those
-of NumPy's sum.
-
 What is put into zeros, which are then added to an array, is added to the array at once: this is how
 the slope by a part of a value, such as the logits of the labels, meets the slope by the whole. As
 long as no place is met twice, these are the same additions but for that of 0, so that a result of
@@ -21,27 +17,16 @@ from graphdiff.graph.rows import Rows
 from graphdiff.lower.liveness import orderly
 from graphdiff.lower.pieces import Piece
 from graphdiff.ops.notation import Site, Written
-from graphdiff.ops.reduction import averaged
 
 Fused = Mapping[int, tuple[int, ...]]  # for nodes the others that their calls compute along
 
-_PRODUCTS = frozenset({"multiply", "square"})
 _SCATTERING = frozenset({"place", "scatter_add_along_axis"})
-_FLAT = frozenset({"expand_dims", "identity", "reshape", "result", "squeeze", "stop_gradient"})
 
 
 def fused(rows: Rows, reads: Sequence[int]) -> Fused:
     """What is computed together. Linear in nodes and edges."""
     fusing = _Fusing(rows, reads)
-    rules = {"sum": fusing.product, "mean": fusing.product, "add": fusing.scattered}
-    found = {i: rules[op.name](i) for i, op in enumerate(rows.ops) if op.name in rules}
-    return {node: others for node, others in found.items() if others}
-
-
-def sums_of_products(rows: Rows, reads: Sequence[int]) -> Fused:
-    """The sums and means that take one call, with their products. Linear in nodes and edges."""
-    fusing = _Fusing(rows, reads)
-    found = {i: fusing.product(i) for i, op in enumerate(rows.ops) if op.name in ("sum", "mean")}
+    found = {i: fusing.scattered(i) for i, op in enumerate(rows.ops) if op.name == "add"}
     return {node: others for node, others in found.items() if others}
 
 
@@ -54,27 +39,6 @@ class _Fusing:
     @cached_property
     def in_order(self) -> list[bool]:
         return orderly(self.rows)
-
-    def product(self, total: int) -> tuple[int, ...]:
-        """The product of which `numpy.vdot` computes the sum, for a mean too, if it can.
-
-        It multiplies arrays of its own shape whose elements are side by side in memory, as far as
-        that is known: others would be copied. It is of dtype float64: BLAS adds from one end to the
-        other, which costs digits that float32 does not have to spare. The sum of ten million
-        squares was off by 2e-5, NumPy's pairwise sum by 3e-8.
-        """
-        (product,) = self.rows.operands[total]
-        spec, factors = self.specs[product], self.rows.operands[product]
-        if (
-            self.specs[total].ndim == 0 < spec.ndim
-            and 0 not in spec.shape
-            and spec.dtype == np.float64
-            and self.rows.ops[product].name in _PRODUCTS
-            and self._is_for_one(product)
-            and all(self.specs[factor] == spec and self._is_flat(factor) for factor in factors)
-        ):
-            return (product,)
-        return ()
 
     def scattered(self, total: int) -> tuple[int, ...]:
         """The operand of an addition that is scattered over the other one instead, if it can be.
@@ -114,22 +78,6 @@ class _Fusing:
         while self.rows.ops[node].view and self.rows.operands[node]:
             node = self.rows.operands[node][0]
         return node
-
-    def _is_flat(self, node: int) -> bool:
-        """Whether the elements are side by side in memory in the order of the axes."""
-        while self.rows.ops[node].name in _FLAT and self.rows.operands[node]:
-            node = self.rows.operands[node][0]
-        return self.in_order[node] and not self.rows.ops[node].view
-
-
-# -- the calls -------------------------------------------------------------------------------------
-
-
-def dot(total: Piece, site: Site) -> Written:
-    """The call for the sum, or the mean, of a product of two arrays or of the square of one."""
-    factors = [factor.text.text for factor in total.operands[0].operands]
-    text = f"vdot({factors[0]}, {factors[-1]})"
-    return Written(text) if total.op.name == "sum" else averaged(site, text)
 
 
 def added(onto: Piece, scattered: Piece, site: Site, *, filled: bool) -> Written:

@@ -2,8 +2,8 @@
 
 On small arrays a call costs what it takes to find out what is meant. So the functions are NumPy's
 ufuncs themselves, a number that meets an array is an array of its dtype, made once, and nothing is
-checked that was checked before. The computations are those of the readable style, to the bit, but
-for what `graphdiff.lower.fused` takes together.
+checked that was checked before. The computations are those of the readable style, to the bit;
+`graphdiff.lower.fused` says which of them are one call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from graphdiff.graph.body import begins_loops
 from graphdiff.graph.dag import Graph
 from graphdiff.graph.rows import Rows, forward_first, rows_of
-from graphdiff.lower.fused import Fused, added, dot, fused, sums_of_products
+from graphdiff.lower.fused import Fused, added, fused
 from graphdiff.lower.names import Names, Numbered, identifier
 from graphdiff.lower.pieces import Piece
 from graphdiff.lower.program import Program, Step, Value
@@ -33,7 +33,7 @@ _LAST = re.compile(rf"(, ){_NUMBER}(\))$")
 _CALL = re.compile(r"(?<![\w.])([a-z]\w*)\(")
 REDUCTIONS = {f"{name}_reduce": f"np.{name}.reduce" for name in ("add", "maximum", "minimum")}
 UFUNCS = frozenset(name for name, value in vars(np).items() if isinstance(value, np.ufunc))
-BARE = UFUNCS | REDUCTIONS.keys() | {"vdot"}  # what is called by a name without a dot
+BARE = UFUNCS | REDUCTIONS.keys()  # what is called by a name without a dot
 
 
 def quick_program(
@@ -143,7 +143,6 @@ class InnerWriter(Writer):
 
     def __init__(self, body: Graph, around: Writer) -> None:
         super().__init__(body, Names(body, around=around.names), None, around)
-        self.fused: Fused = {} if self.follows else sums_of_products(self.rows, self.counts)
 
     def within(self, body: Graph) -> Writer:
         """The writer of a graph inside this one."""
@@ -151,8 +150,6 @@ class InnerWriter(Writer):
 
     def _expression(self, piece: Piece) -> Written:
         site, op = self._site(piece), piece.op
-        if piece.row in self.fused and piece.operands[0].code is None:
-            return dot(piece, site)
         brief = op.view or (op.name in _INSIDE and _fits(site, op.name))
         if op.quick is None or piece.number or not brief:
             return op.numpy(site)
@@ -202,8 +199,6 @@ class QuickWriter(Writer):
 
     def _together(self, piece: Piece) -> Written:
         """The call that computes other nodes as well."""
-        if piece.op.name != "add":
-            return dot(piece, self._site(piece))
         piece.quick = True
         inside = self.fused[piece.row]
         scattered, onto = sorted(piece.operands, key=lambda operand: operand.row != inside[0])

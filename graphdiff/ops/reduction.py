@@ -126,12 +126,7 @@ def _reduced(ufunc: str) -> Form:
 
 def _averaged(site: Site) -> Written:
     """``divide(add_reduce(x, axis=1), n)``: what `np.mean` does, but for narrow dtypes."""
-    return averaged(site, _reduced("add")(site).text)
-
-
-def averaged(site: Site, total: str) -> Written:
-    """The mean, given the text of the sum."""
-    x = site.specs[0]
+    x, total = site.specs[0], _reduced("add")(site).text
     count = dimension_code(product(x.shape[i] for i in normal_axes(site.params["axis"], x.ndim)))
     if site.out.ndim == 0:
         return Written(f"{total} / {count.within(MULTIPLY + 1)}", MULTIPLY)

@@ -27,7 +27,6 @@ from tests.properties.test_random_graphs import (
     network,
     steps,
 )
-from tests.reference import sums_as_numpy_adds
 
 ALL_IN_WORKSPACE = 0
 CASES = [
@@ -38,8 +37,7 @@ CASES = [
 def agree(G: gd.Graph, values: dict[str, Any]) -> None:
     """Both styles give the same bits, twice; results are the caller's, arguments are left alone."""
     readable = gd.compile(G, style="readable")
-    with sums_as_numpy_adds():
-        fast = gd.compile(G, style="fast")
+    fast = gd.compile(G, style="fast")
     before = {name: np.array(value) for name, value in values.items()}
     wanted = readable(**values)
     first = fast(**values)
@@ -151,8 +149,7 @@ def arguments(t: int, seed: int = 0) -> dict[str, Any]:
 def test_sizes_may_change_from_call_to_call() -> None:
     G = large()
     readable = gd.compile(G, style="readable")
-    with sums_as_numpy_adds():
-        fast = gd.compile(G, style="fast")
+    fast = gd.compile(G, style="fast")
     for t in (3, 70, 1, 3, 5, 8, 9, 70):
         values = arguments(t, seed=t)
         found = fast(**values)
@@ -162,8 +159,7 @@ def test_sizes_may_change_from_call_to_call() -> None:
 
 @pytest.mark.parametrize("sizes", [[50] * 4, [20, 30, 40, 50, 60, 70]])
 def test_threads_do_not_work_in_each_others_arrays(sizes: list[int]) -> None:
-    with sums_as_numpy_adds():
-        f = gd.compile(large(), style="fast")
+    f = gd.compile(large(), style="fast")
     cases = [arguments(t, seed) for seed, t in enumerate(sizes)]
     wanted = [gd.compile(large(), style="readable")(**values) for values in cases]
     wrong: list[str] = []
@@ -186,7 +182,7 @@ def test_a_call_that_fails_leaves_no_trace() -> None:
     values = arguments(20)
     wanted = f(**values)
     with np.errstate(over="raise", invalid="raise"), pytest.raises(FloatingPointError):
-        f(**{**values, "x": 1e3 * values["x"], "y": np.full(20, np.inf)})  # slopes are 0 times ∞
+        f(**{**values, "y": np.full(20, 1e200)})
     for name, found in f(**values).items():
         np.testing.assert_array_equal(found, wanted[name])
 

@@ -68,7 +68,7 @@ def test_memory_is_the_plans_and_results_are_the_same(net: Any, checkpoints: int
     values = arguments(G)
     plan = gd.plan(G, "store", sizes=SIZES)
     f = gd.compile(G, style="readable", plan=plan)
-    wanted = gd.compile(net(None), style="readable")(**values)
+    wanted = gd.compile(net(None))(**values)
     for name, found in f(**values).items():
         np.testing.assert_array_equal(found, wanted[name])
     assert measured_peak(f, values) == pytest.approx(plan.peak_bytes, rel=0.05)
