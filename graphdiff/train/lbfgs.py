@@ -73,7 +73,8 @@ def minimise(
             x, J = intermediate_result.x.copy(), float(intermediate_result.fun)
             record, at = recorder.close(record, {of: J}, cost.named(x), {}), x
             recorder.check(record)
-            tell(record.epoch, record.history)
+            if tell is not None:
+                tell(record.epoch, record.history)
             if record.stopped:
                 raise StopIteration
 

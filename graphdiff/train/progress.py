@@ -15,10 +15,10 @@ Tell = Callable[[float, Mapping[str, Sequence[float]]], None]
 
 
 @contextmanager
-def bar(name: str, epochs: int, show: bool) -> Iterator[Tell]:
-    """A bar on the terminal; where the output is no terminal, such as a pipe, nothing."""
+def bar(name: str, epochs: int, show: bool) -> Iterator[Tell | None]:
+    """A bar on the terminal; where the output is no terminal, such as a pipe, None."""
     if not (show and sys.stderr.isatty()):
-        yield lambda epochs, history: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

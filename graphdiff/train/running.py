@@ -28,7 +28,7 @@ from graphdiff.train.optimisers import Optimiser
 from graphdiff.train.progress import bar
 from graphdiff.train.recording import Record, Recorder
 from graphdiff.train.result import Fit
-from graphdiff.train.schedules import Schedule
+from graphdiff.train.schedules import Always, Schedule
 from graphdiff.train.slope import Slope
 from graphdiff.train.stepping import rate_names
 from graphdiff.train.vectors import vectors
@@ -94,6 +94,8 @@ class Run:
         self.moves = [(v, names[v.optimiser] if v.uses_rate else None) for v in self.vectors]
         used = {name for _, name in self.moves}
         self.schedules = [(name, each.rate) for each, name in names.items() if name in used]
+        steady = all(isinstance(schedule.at, Always) for _, schedule in self.schedules)
+        self.steady = self.rates(0.0) if steady else None  # the rates, if they never change
         self.checked: set[int] = set()  # the sizes of minibatches that fit
         self._fingerprint: str | None = None
 
@@ -110,15 +112,18 @@ class Run:
             def settle() -> None:
                 if saver.due():
                     self.save(saver, state)
-                tell(state.record.epoch + state.position / length, state.record.history)
+                if tell is not None:
+                    tell(state.record.epoch + state.position / length, state.record.history)
 
+            watched = saver.path is not None or tell is not None
             try:
                 while not state.record.stopped and state.record.epoch < epochs:
                     with np.errstate(all="ignore"):  # a cost that is no number is looked for
                         while state.position < length:
                             state = self.advance(state, interrupts.hold)
                             interrupts.release()
-                            settle()
+                            if watched:
+                                settle()
                     state = self.close(state)
                     settle()
             except KeyboardInterrupt:
@@ -131,8 +136,9 @@ class Run:
         epoch, position = state.record.epoch, state.position
         data = self.batches.at(epoch, position)
         count = min(self.batches.size, self.batches.length - position)
-        time = epoch + position / self.batches.length
-        rates = {name: _rate(schedule, time) for name, schedule in self.schedules}
+        rates = self.steady
+        if rates is None:
+            rates = self.rates(epoch + position / self.batches.length)
         known = count in self.checked and self.batches.transform is None
         cost = self.slope(data) if known else self.slope.checked(data)
         if not math.isfinite(cost):
@@ -143,6 +149,10 @@ class Run:
         self.checked.add(count)
         total = state.total + count * cost
         return State(state.steps + 1, position + count, total, state.record, rates)
+
+    def rates(self, time: float) -> dict[str, float]:
+        """The learning rates after so many epochs."""
+        return {name: _rate(schedule, time) for name, schedule in self.schedules}
 
     def close(self, state: State) -> State:
         """The state before the first step of the next epoch."""

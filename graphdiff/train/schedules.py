@@ -41,10 +41,21 @@ class Schedule:
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Always:
+    """The same rate at any time."""
+
+    rate: float
+
+    def __call__(self, epochs: float) -> float:
+        """The rate."""
+        return self.rate
+
+
 def constant(rate: float) -> Schedule:
     """The same rate throughout; a plain number means this."""
     positive(rate=rate)
-    return Schedule(f"{rate:g}", lambda epochs: rate)
+    return Schedule(f"{rate:g}", Always(rate))
 
 
 def steps(rate: float, every: float, factor: float = 0.1) -> Schedule:
