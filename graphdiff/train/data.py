@@ -153,10 +153,6 @@ class Examples:
         """All of the data."""
         return {**self.rows, **self.shared}
 
-    def take(self, rows: Array) -> dict[str, Array]:
-        """A minibatch."""
-        return {**_rows(self.rows, rows), **self.shared}
-
 
 def _as_declared(value: npt.ArrayLike, tensor: gd.Tensor, what: str) -> Array:
     """An array of the declared dtype where nothing is lost; else as it is, for the call to tell."""

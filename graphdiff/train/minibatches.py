@@ -34,6 +34,7 @@ class Minibatches:
     ) -> None:
         self.examples, self.size, self.seed, self.transform = examples, size, seed, transform
         self.length = max(examples.length, 1)
+        self._takes = [(name, array.take) for name, array in examples.rows.items()]
         self._usual = np.geterr()  # what the caller's functions are called with
         self._epoch, self._order = -1, np.arange(0)  # an epoch, and its order
 
@@ -51,7 +52,9 @@ class Minibatches:
             if self._epoch != epoch:
                 rng = np.random.default_rng((self.seed, epoch))
                 self._epoch, self._order = epoch, rng.permutation(self.length)
-            data = self.examples.take(self._order[position : position + self.size])
+            rows = self._order[position : position + self.size]
+            data = {name: take(rows, 0) for name, take in self._takes}
+            data.update(self.examples.shared)
         if self.transform is None:
             return data
         rng = np.random.default_rng((self.seed, epoch, position))

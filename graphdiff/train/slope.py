@@ -40,16 +40,15 @@ class Slope:
         derivatives = network.dag.graph["derivatives"]
         self.function = gd.compile(network, style="fast")
         self.of, self.values = of, values
+        self._places = {name: places[wrt] for name, (_, wrt) in derivatives.items()}
         generated = self.function.generated
-        self._keys = generated.gradients
         self._arguments = [values.get(name) for name in generated.arguments]
-        self._place = {name: i for i, name in enumerate(generated.arguments) if name not in values}
-        outputs = {name: places[wrt] for name, (_, wrt) in derivatives.items()}
+        self._inputs = [(n, i) for i, n in enumerate(generated.arguments) if n not in values]
         # What the function can compute where it belongs; the rest is copied there.
-        room = {name: place for name, place in outputs.items() if name in generated.outs}
+        room = {name: place for name, place in self._places.items() if name in generated.outs}
         self._room = {"out": room} if room else {}
-        self._all = [(self._keys[name], place) for name, place in outputs.items()]
-        self._moved = [(self._keys[n], p) for n, p in outputs.items() if n not in room]
+        keys = generated.gradients
+        self._moved = [(keys[n], place) for n, place in self._places.items() if n not in room]
 
     def checked(self, data: Mapping[str, Array]) -> float:
         """The cost, after a look at whether the data fit; the gradient is in its place.
@@ -60,17 +59,16 @@ class Slope:
             If they do not.
         """
         found = self.function(**data, **self.values)
-        slopes = {key: found[name] for name, key in self._keys.items()}
-        return self._put(found[self.of], slopes, self._all)
+        for name, place in self._places.items():
+            place[...] = found[name]
+        return float(found[self.of])
 
     def __call__(self, data: Mapping[str, Array]) -> float:
         """The same for data that are known to fit."""
-        for name, i in self._place.items():
-            self._arguments[i] = data[name]
-        cost, slopes = self.function.function(*self._arguments, **self._room)
-        return self._put(cost, slopes, self._moved)
-
-    def _put(self, cost: Any, slopes: Mapping[str, Any], moved: list[tuple[str, Array]]) -> float:
-        for key, place in moved:
+        arguments = self._arguments
+        for name, i in self._inputs:
+            arguments[i] = data[name]
+        cost, slopes = self.function.function(*arguments, **self._room)
+        for key, place in self._moved:
             place[...] = slopes[key]
         return float(cost)

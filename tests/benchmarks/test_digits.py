@@ -27,7 +27,7 @@ def finish(g: gd.Graph, z: gd.Tensor, y: gd.Tensor, alpha: float) -> gd.Graph:
     return g
 
 
-def mlp(seed: int, width: int = 128, alpha: float = 1e-3) -> gd.Graph:
+def mlp(seed: int, width: int = 96, alpha: float = 1e-3) -> gd.Graph:
     """64-H-H-10."""
     rng = np.random.default_rng(seed)
     g = gd.Graph("mlp")
