@@ -15,6 +15,7 @@ from graphdiff.train.progress import bar
 from graphdiff.train.recording import Recorder
 from graphdiff.train.result import Fit
 from graphdiff.train.stepping import network_of
+from graphdiff.train.vectors import views
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,6 @@ class _Cost:
         self.of, self.data = of, examples.whole()
         self.function = gd.compile(trained)
         self.like = {name: np.asarray(values[name]) for name in self.names}
-        self.ends = np.cumsum([array.size for array in self.like.values()])
 
     def flat(self, values: Mapping[str, Any]) -> Array:
         """The parameters as one vector."""
@@ -123,8 +123,7 @@ class _Cost:
 
     def named(self, x: Array) -> dict[str, Array]:
         """The parameters of a vector, each of its shape and dtype."""
-        parts = zip(self.like.items(), np.split(x, self.ends[:-1]), strict=True)
-        return {n: part.reshape(like.shape).astype(like.dtype) for (n, like), part in parts}
+        return {n: part.astype(self.like[n].dtype) for n, part in views(x, self.like).items()}
 
     def __call__(self, x: Array) -> tuple[float, Array]:
         with np.errstate(all="ignore"):  # what comes of it is looked at below

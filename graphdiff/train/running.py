@@ -157,7 +157,7 @@ class Run:
     def close(self, state: State) -> State:
         """The state before the first step of the next epoch."""
         mean = state.total / self.batches.length
-        costs = {self.of: mean, **state.rates, self.of: mean}
+        costs = {self.of: mean, **state.rates, self.of: mean}  # the first, and not lost to a rate
         record = self.recorder.close(state.record, costs, self.parameters, self.fixed)
         following = State(state.steps, 0, 0.0, record, state.rates)
         try:

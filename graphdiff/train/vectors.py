@@ -58,8 +58,8 @@ class Vector:
         names = ("theta", *optimiser.state)
         *held, gradient = (_zeros((parts, *shape), dtype) for _ in range(len(names) + 1))
         self.arrays = dict(zip(names, held, strict=True))
-        self.parameters = _views(self.arrays["theta"], values)
-        self.gradients = _views(gradient, values)
+        self.parameters = views(self.arrays["theta"], values)
+        self.gradients = views(gradient, values)
         for name, view in self.parameters.items():
             view[...] = values[name]
         names = self.function.generated.arguments
@@ -147,7 +147,7 @@ def _frozen(value: Any) -> Any:
     return repr(value)
 
 
-def _views(vector: Array, values: Mapping[str, Any]) -> dict[str, Array]:
+def views(vector: Array, values: Mapping[str, Any]) -> dict[str, Array]:
     """Parts of an array in the shapes of some values."""
     ends = np.cumsum([np.size(value) for value in values.values()])
     parts = np.split(vector.reshape(-1)[: ends[-1]], ends[:-1])
